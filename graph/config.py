@@ -1,0 +1,181 @@
+"""The configuration file, read once into Settings that never change.
+
+A value "env:NAME" is read from the environment and "file:PATH" from a file, so that no secret
+stands in the configuration. Nobody else reads files of settings or the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from graph.errors import ConfigError
+from graph.privacy import Secret
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[server]"""
+
+    deadline_ms: int = 8000
+    stats_deadline_ms: int = 120_000
+    max_page_size: int = 1000
+    secret: Secret | None = None
+    tokens_file: str | None = None
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[sources]]; `credentials` and `options` are checked by the vendor."""
+
+    id: str
+    vendor: str
+    base_url: str
+    name: str | None = None
+    time_zone: str | None = None
+    region: str | None = None
+    verify_tls: bool | str = True
+    requests_per_second: float | None = None
+    max_concurrency: int | None = None
+    timeout_ms: int = 5000
+    max_response_mb: int = 64
+    enabled: bool = True
+    credentials: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    server: ServerSettings = ServerSettings()
+    sources: tuple[SourceSettings, ...] = ()
+
+
+def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a TOML file; ConfigError says in one line what is wrong with it."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is no UTF-8 text") from None
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is no TOML: {error}") from None
+    return settings(tree, environment, file.parent)
+
+
+def settings(
+    tree: Mapping[str, Any], environment: Mapping[str, str] = os.environ, folder: Path = Path()
+) -> Settings:
+    """The settings of a parsed file; `file:` paths are relative to `folder`."""
+    resolved = _resolve(tree, "", environment, folder)
+    _known_keys(resolved, Settings, "")
+    _known_keys(resolved.get("server", {}), ServerSettings, "server.")
+    entries = resolved.get("sources", [])
+    if not isinstance(entries, list):
+        raise ConfigError("sources must be written as [[sources]] entries")
+    for place, entry in enumerate(entries, 1):
+        _known_keys(entry, SourceSettings, f"sources[{place}].")
+    try:
+        made = msgspec.convert(resolved, Settings, dec_hook=secret_hook)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_in_toml_words(str(error))) from None
+    _check(made)
+    return made
+
+
+def secret_hook(kind: type, value: object) -> object:
+    """lets msgspec make Secrets out of text"""
+    if kind is Secret:
+        if isinstance(value, Secret):
+            return value
+        if isinstance(value, str):
+            return Secret(value)
+        raise ValueError("expected text")
+    raise NotImplementedError
+
+
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    """a sentence that names an unknown key and the nearest known one"""
+    near = difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+    return f"unknown key {key!r}{hint}"
+
+
+def _known_keys(tree: object, kind: type[msgspec.Struct], where: str) -> None:
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where.rstrip('.') or 'the file'} must be a table")
+    known = tuple(info.name for info in msgspec.structs.fields(kind))
+    for key in tree:
+        if key not in known:
+            raise ConfigError(unknown_key(where + key, known))
+
+
+def _resolve(
+    value: Any, where: str, environment: Mapping[str, str], folder: Path
+) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: _resolve(entry, f"{where}.{key}".lstrip("."), environment, folder)
+            for key, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _resolve(entry, f"{where}[{place}]", environment, folder)
+            for place, entry in enumerate(value, 1)
+        ]
+    if isinstance(value, str) and value.startswith("env:"):
+        name = value[4:]
+        if name not in environment:
+            raise ConfigError(f"{where}: the environment variable {name} is not set")
+        return environment[name]
+    if isinstance(value, str) and value.startswith("file:"):
+        path = folder / value[5:]
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+            raise ConfigError(f"{where}: cannot read {path}: {reason}") from None
+    return value
+
+
+_ID = re.compile(r"[a-z0-9-]+")
+
+
+def _check(made: Settings) -> None:
+    seen: set[str] = set()
+    for place, source in enumerate(made.sources, 1):
+        where = f"sources[{place}]"
+        if not _ID.fullmatch(source.id):
+            raise ConfigError(f"{where}.id: {source.id!r} must be of a-z, 0-9 and - only")
+        if source.id in seen:
+            raise ConfigError(f"{where}.id: there are two sources with the id {source.id!r}")
+        seen.add(source.id)
+        for name in ("timeout_ms", "max_response_mb", "requests_per_second", "max_concurrency"):
+            amount = getattr(source, name)
+            if amount is not None and amount <= 0:
+                raise ConfigError(f"{where}.{name}: must be more than 0")
+    server = made.server
+    for name in ("deadline_ms", "stats_deadline_ms", "max_page_size"):
+        if getattr(server, name) <= 0:
+            raise ConfigError(f"server.{name}: must be more than 0")
+
+
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`")
+
+
+def _in_toml_words(message: str) -> str:
+    # msgspec: "Expected `int`, got `str` - at `$.server.deadline_ms`", counting lists from 0.
+    match = _PLACE.search(message)
+    if match is None:
+        return message
+    where = re.sub(r"\[(\d+)\]", lambda m: f"[{int(m[1]) + 1}]", match[1])
+    return f"{where}: {message[: match.start()].lower().replace('`', '')}"

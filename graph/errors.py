@@ -1,0 +1,185 @@
+"""Every error of this project, grouped by what happens next.
+
+    GraphError
+    ├── BadUserInput          the caller must change an argument    → error BAD_USER_INPUT
+    ├── NotAllowed            no token, or not this scope           → error UNAUTHENTICATED, FORBIDDEN
+    ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
+    ├── SourcesFailed         no source could answer                → error of the root field
+    ├── SourceError           one source could not answer           → an Outcome, others go on
+    │   ├── SourceTimeout       TIMEOUT      a READ again, within deadline and retry budget
+    │   ├── SourceUnavailable   UNAVAILABLE  the same: no connection, or 5xx
+    │   ├── SourceThrottled     THROTTLED    waited for if the deadline allows
+    │   ├── SourceResting       BREAKER_OPEN nothing was sent; asked again when the breaker probes
+    │   ├── SourceOverBudget    BUDGET       our own limit stopped it; nothing is wrong with the vendor
+    │   ├── SourceRefused       REFUSED      never again: credentials, rights or address; a person acts
+    │   ├── SourceRejected      REJECTED     never again: our request was wrong
+    │   └── SourceMalformed     MALFORMED    never again: the answer is not as documented
+    └── ConfigError           the program cannot start              → one line, exit code 2
+
+A message says what was tried, what came back and what to do. It never holds a secret, a full phone
+number, an address with a token in it, or a vendor's body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class GraphError(Exception):
+    """The root of the tree. `code` is stable and part of the public surface."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def extensions(self) -> dict[str, Any]:
+        """what a GraphQL error says beside its message"""
+        return {"code": self.code}
+
+
+class ConfigError(GraphError):
+    """The configuration cannot be used. The message is one line for a person."""
+
+    code = "CONFIG"
+
+
+class BadUserInput(GraphError):
+    """An argument is wrong; `argument` names it as the schema spells it."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(message)
+        self.argument = argument
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "argument": self.argument}
+
+
+class NotAllowed(GraphError):
+    """The caller has no right to ask this; `scope` names the missing one."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self, scope: str, message: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "scope": self.scope}
+
+
+class OverLimit(GraphError):
+    """The question is larger than may be asked; it names the limit and the amount."""
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(self, limit: str, allowed: int, asked: int, message: str) -> None:
+        super().__init__(message)
+        self.limit, self.allowed, self.asked = limit, allowed, asked
+
+    def extensions(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "limit": self.limit,
+            "allowed": self.allowed,
+            "asked": self.asked,
+        }
+
+
+class SourcesFailed(GraphError):
+    """No source could answer (or the caller wanted all or nothing); holds each one's outcome."""
+
+    code = "SOURCES_FAILED"
+
+    def __init__(
+        self, message: str, *, code: str, retryable: bool, outcomes: list[Mapping[str, Any]]
+    ) -> None:
+        super().__init__(message)
+        self.shown = {"code": code, "retryable": retryable, "outcomes": outcomes}
+
+    def extensions(self) -> dict[str, Any]:
+        return dict(self.shown)
+
+
+class SourceError(GraphError):
+    """One source could not answer.
+
+    `detail` is the vendor's own code, if it has a documented one. `retry_after_seconds` is when
+    asking again makes sense, if that is known.
+    """
+
+    state: ClassVar[str] = "UNAVAILABLE"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.detail = detail
+        self.retry_after_seconds = retry_after_seconds
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.state, "retryable": self.retryable}
+
+
+class SourceTimeout(SourceError):
+    """No answer in time."""
+
+    state = "TIMEOUT"
+    retryable = True
+
+
+class SourceUnavailable(SourceError):
+    """No connection, or the vendor says that it is out of order."""
+
+    state = "UNAVAILABLE"
+    retryable = True
+
+
+class SourceThrottled(SourceError):
+    """The vendor wants fewer questions."""
+
+    state = "THROTTLED"
+    retryable = True
+
+
+class SourceResting(SourceError):
+    """The breaker is open: nothing was sent."""
+
+    state = "BREAKER_OPEN"
+    retryable = True
+
+
+class SourceOverBudget(SourceError):
+    """Our own limit stopped the reading; `limit` names it: deadline, rate, requests."""
+
+    state = "BUDGET"
+    retryable = True
+
+    def __init__(
+        self, limit: str, message: str, *, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.limit = limit
+
+
+class SourceRefused(SourceError):
+    """Credentials, rights or our address were refused. A person must act."""
+
+    state = "REFUSED"
+
+
+class SourceRejected(SourceError):
+    """The vendor says that our request is wrong."""
+
+    state = "REJECTED"
+
+
+class SourceMalformed(SourceError):
+    """The answer is not as documented."""
+
+    state = "MALFORMED"

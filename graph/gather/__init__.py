@@ -1,0 +1,1 @@
+"""How several sources become one list: plan → ask → merge → cut."""

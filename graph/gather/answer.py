@@ -1,0 +1,214 @@
+"""The front door for lists and lookups: plan → ask → merge → cut → parts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from graph.errors import BadUserInput, SourceError, SourcesFailed
+from graph.gather import ask, keys, parts
+from graph.gather.cut import Cut, cut, edge_cursor, window_of
+from graph.gather.keys import Kind, NodeId
+from graph.gather.parts import Loaders
+from graph.gather.plan import Plan
+from graph.observe import Trace
+from graph.sources.contract import RowKey
+from graph.transport.source import LiveSource
+from graph.types.answer import (
+    CallLogConnection,
+    CallLogEdge,
+    CallRecordConnection,
+    CallRecordEdge,
+    CallRecordLookup,
+    LookupState,
+    Outcome,
+    OutcomeState,
+)
+from graph.types.call import CallUnit
+from graph.types.inputs import NativeCallRef, OnPartial
+
+
+async def page(
+    plan: Plan,
+    trace: Trace,
+    signer: keys.Signer,
+    loaders: Loaders,
+    *,
+    on_partial: OnPartial,
+    cursors_wanted: bool,
+) -> CallRecordConnection | CallLogConnection:
+    """One page of a list; SourcesFailed if no source could answer."""
+    parts.check_late_parts(plan, trace)
+    runs = await ask.all_sources(plan, trace)
+    made = cut(plan, runs, trace, signer)
+    _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
+    kind: Kind = (
+        "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
+    )
+    await parts.finish(made.entries, kind, plan.paths, loaders)
+    nodes = [entry.record for entry in made.entries]
+    about: dict[str, Any] = {
+        "nodes": nodes,
+        "page_info": made.page_info,
+        "count": made.count,
+        "complete": made.complete,
+        "window": window_of(plan),
+        "outcomes": made.outcomes,
+    }
+    cursors = [
+        edge_cursor(plan, entry.key, signer) if cursors_wanted else "" for entry in made.entries
+    ]
+    if plan.kind == "logs":
+        return CallLogConnection(
+            edges=[
+                CallLogEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)
+            ],
+            **about,
+        )
+    return CallRecordConnection(
+        edges=[CallRecordEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
+        **about,
+    )
+
+
+def _refuse(made: Cut, on_partial: OnPartial, trace: Trace, *, answered: bool) -> None:
+    """raises if nobody answered, or not everybody did and the caller wants all or nothing"""
+    bad = [outcome for outcome in made.outcomes if outcome.state is not OutcomeState.OK]
+    if made.outcomes and not answered:
+        raise SourcesFailed(
+            f"no source could answer (request {trace.request_id}): " + _sentences(bad),
+            code=bad[0].state.value,
+            retryable=any(outcome.retryable for outcome in bad),
+            outcomes=[_plain(outcome) for outcome in made.outcomes],
+        )
+    if on_partial is OnPartial.FAIL and not made.complete:
+        raise SourcesFailed(
+            f"the answer would be partial (request {trace.request_id}): " + _sentences(bad),
+            code="PARTIAL",
+            retryable=any(outcome.retryable for outcome in bad),
+            outcomes=[_plain(outcome) for outcome in made.outcomes],
+        )
+
+
+def _sentences(outcomes: list[Outcome]) -> str:
+    return "; ".join(
+        f"{outcome.source.id}: {outcome.state.value}"
+        + (f" ({outcome.message})" if outcome.message else "")
+        for outcome in outcomes
+    )
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "source": str(outcome.source.id),
+        "state": outcome.state.value,
+        "code": outcome.code,
+        "message": outcome.message,
+        "retryable": outcome.retryable,
+        "retryAfterSeconds": outcome.retry_after_seconds,
+    }
+
+
+# ---------------------------------------------------------------- lookups
+
+
+async def entry(
+    text: str, kinds: tuple[Kind, ...], paths: frozenset[str], loaders: Loaders, argument: str
+) -> Any:
+    """The entry of an id, or None if there is none, it is of another kind, or not to be seen."""
+    node = keys.read_id(text, argument)
+    live = _seen(node, loaders)
+    if live is None or node.kind not in kinds:
+        return None
+    row = RowKey(node.row, node.started_at)
+    found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
+    if isinstance(found, SourceError):
+        raise _failure(live, found, loaders.trace)
+    return found.record
+
+
+def _seen(node: NodeId, loaders: Loaders) -> LiveSource | None:
+    if not loaders.trace.caller.sees(node.source):
+        return None
+    return loaders.sources.live.get(node.source)
+
+
+def _failure(live: LiveSource, error: SourceError, trace: Trace) -> SourcesFailed:
+    outcome = _outcome(live, error, trace, records=0)
+    return SourcesFailed(
+        f"source {live.id} could not answer (request {trace.request_id}): {error}",
+        code=outcome.state.value,
+        retryable=outcome.retryable,
+        outcomes=[_plain(outcome)],
+    )
+
+
+async def lookup(
+    id: str | None, native: NativeCallRef | None, paths: frozenset[str], loaders: Loaders
+) -> CallRecordLookup:
+    """What became of looking for one record; a source's failure is a state, not an error."""
+    if native is not None:
+        if not native.native_id:
+            raise BadUserInput("ref.native.nativeId", "an empty id finds nothing")
+        node = NodeId(
+            "record",
+            str(native.source),
+            native.native_id,
+            None if native.started_at is None else keys.to_us(native.started_at),
+        )
+    else:
+        node = keys.read_id(str(id), "ref.id")
+    live = _seen(node, loaders)
+    if live is None or node.kind not in ("record", "leg"):
+        return CallRecordLookup(
+            state=LookupState.NOT_FOUND, record=None, retry_at=None, outcome=None
+        )
+    row = RowKey(node.row, node.started_at)
+    found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
+    if isinstance(found, SourceError):
+        return CallRecordLookup(
+            state=LookupState.UNKNOWN,
+            record=None,
+            retry_at=None,
+            outcome=_outcome(live, found, loaders.trace, records=0),
+        )
+    outcome = _outcome(live, None, loaders.trace, records=0 if found.record is None else 1)
+    if found.record is not None:
+        return CallRecordLookup(
+            state=LookupState.FOUND, record=found.record, retry_at=None, outcome=outcome
+        )
+    if not found.ready:
+        wait = timedelta(seconds=found.retry_after_seconds or 0)
+        return CallRecordLookup(
+            state=LookupState.NOT_READY,
+            record=None,
+            retry_at=loaders.trace.timer.now() + wait,
+            outcome=outcome,
+        )
+    return CallRecordLookup(
+        state=LookupState.NOT_FOUND, record=None, retry_at=None, outcome=outcome
+    )
+
+
+def _outcome(
+    live: LiveSource, error: SourceError | None, trace: Trace, *, records: int
+) -> Outcome:
+    seen = trace.source(live.id)
+    after = None if error is None else error.retry_after_seconds
+    return Outcome(
+        source=live.told,
+        state=OutcomeState.OK if error is None else ask.state_of(error),
+        code=None if error is None else error.detail,
+        message=None if error is None else str(error),
+        retryable=error is not None and error.retryable,
+        retry_after_seconds=None if after is None else max(1, round(after)),
+        records=records,
+        skipped_records=0,
+        requests=seen.requests,
+        retries=seen.retries,
+        elapsed_ms=seen.elapsed_ms,
+        covered=None,
+        missing=[],
+        settled_until=None,
+        repair_cursor=None,
+    )

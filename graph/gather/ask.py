@@ -1,0 +1,182 @@
+"""All sources at once, under one deadline; what failed becomes an outcome.
+
+Here, and only here, a SourceError is caught. Each source is read only as far as the page needs:
+another page is pulled from a source only while an entry of its unread part could belong to the
+page that was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, TypeVar
+
+from graph.errors import SourceError, SourceOverBudget
+from graph.gather import keys
+from graph.gather.fold import FoldedStream
+from graph.gather.keys import Key
+from graph.gather.plan import Plan, SourcePlan
+from graph.gather.stream import Stream
+from graph.observe import Trace
+from graph.sources.convert import compiled
+from graph.types.answer import OutcomeState
+from graph.types.call import CallLog, CallRecord
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """One entry of the list: its place, the record, the wire row(s) it came from."""
+
+    key: Key
+    record: Any
+    wire: Any
+
+
+class Run:
+    """One source while a page is gathered: its stream, what it gave, how it ended."""
+
+    def __init__(self, plan: Plan, source: SourcePlan, trace: Trace) -> None:
+        self.plan = plan
+        self.source = source
+        self.live = source.live
+        self.entries: list[Entry] = []
+        self.error: SourceError | None = None
+        target: type = CallLog if source.folded or plan.kind == "logs" else CallRecord
+        convert = compiled(
+            target,
+            source.resource.fields,
+            source.paths,
+            self.live.site,
+            self.live.manifest.details,
+        )
+        legs = Stream(
+            self.live, source.resource, trace, source.ask, convert, hint=source.hint
+        )
+        self.stream: Stream | FoldedStream = (
+            FoldedStream(legs, plan.paths) if source.folded else legs
+        )
+        self._finished_early = False
+
+    @property
+    def failed(self) -> bool:
+        """it gives nothing to this page: it failed, or was stopped before it had read anything"""
+        return self.error is not None and not self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """one of our budgets stopped it after a gapless read"""
+        return isinstance(self.error, SourceOverBudget) and self.stream.frontier is not None
+
+    @property
+    def done(self) -> bool:
+        return self.stream.done or self._finished_early
+
+    @property
+    def open(self) -> bool:
+        """more could be read from it"""
+        return self.error is None and not self.done
+
+    @property
+    def state(self) -> OutcomeState:
+        if self.error is None:
+            return OutcomeState.TRUNCATED if self.stream.missing else OutcomeState.OK
+        if (
+            isinstance(self.error, SourceOverBudget)
+            and self.error.limit == "deadline"
+            and not self.stopped
+        ):
+            return OutcomeState.TIMEOUT
+        return OutcomeState(self.error.state)
+
+    @property
+    def frontier(self) -> Key | None:
+        """every entry before this place is known; None: nothing is"""
+        moment = self.stream.frontier
+        if moment is None:
+            return None
+        return keys.before_all_at(moment, newest_first=self.plan.newest_first)
+
+    async def pull(self) -> None:
+        """reads on, and takes what is final and wanted"""
+        try:
+            await self.stream.pull()
+        except SourceError as error:
+            self.error = error
+            return
+        for row in self.stream.out:
+            key = Key(row.moment, self.live.id, row.key)
+            if self.plan.wants(key) and all(c.test(row.record) for c in self.source.checks):
+                self.entries.append(Entry(key, row.record, row.wire))
+        self.stream.out.clear()
+        self._finished_early = self._beyond()
+
+    def _beyond(self) -> bool:
+        """nothing that is still unread can be wanted"""
+        frontier = self.frontier
+        if frontier is None:
+            return False
+        plan = self.plan
+        if plan.stop is not None and not plan.ahead(frontier, plan.stop):
+            return True
+        if plan.newest_first:
+            return plan.since is not None and frontier.started_at < plan.since
+        return plan.until is not None and frontier.started_at >= plan.until
+
+
+async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
+    """Every source read as far as this page needs; the runs say what came of it."""
+    runs = [Run(plan, source, trace) for source in plan.sources]
+    need = plan.page.amount + 1
+    under_way: dict[asyncio.Task[None], Run] = {}
+    try:
+        while True:
+            busy = set(map(id, under_way.values()))
+            for run in _to_pull(plan, runs, need):
+                if id(run) not in busy:
+                    under_way[asyncio.create_task(run.pull())] = run
+            if not under_way:
+                return runs
+            finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in finished:
+                del under_way[task]
+                task.result()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
+    """the sources whose unread part may hold an entry of the page"""
+    known = sorted(
+        (entry.key for run in runs if not run.failed for entry in run.entries),
+        reverse=plan.newest_first,
+    )
+    # A budget that stopped one source ends the page there; nobody is read beyond that.
+    ends = [run.frontier for run in runs if run.stopped]
+    limit = known[need - 1] if len(known) >= need else None
+    for end in ends:
+        if end is not None and (limit is None or plan.ahead(end, limit)):
+            limit = end
+    return [
+        run
+        for run in runs
+        if run.open
+        and (limit is None or run.frontier is None or plan.ahead(run.frontier, limit))
+    ]
+
+
+async def attempt(work: Awaitable[T]) -> T | SourceError:
+    """what the work gives, or the SourceError that it ended with, as a value"""
+    try:
+        return await work
+    except SourceError as error:
+        return error
+
+
+def state_of(error: SourceError) -> OutcomeState:
+    """the outcome of one request that failed"""
+    if isinstance(error, SourceOverBudget) and error.limit == "deadline":
+        return OutcomeState.TIMEOUT
+    return OutcomeState(error.state)

@@ -1,0 +1,263 @@
+"""The page that is given: where it ends, what each source owes, the cursors that go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+
+
+from graph.gather import keys
+from graph.gather.ask import Entry, Run
+from graph.gather.keys import TICK, Cursor, Hint, Key
+from graph.gather.plan import NotAsked, Plan
+from graph.observe import Trace
+from graph.types.answer import Count, CountRelation, Outcome, OutcomeState, PageInfo
+from graph.types.scalars import TimeWindow
+
+
+class Cut(NamedTuple):
+    """A page: its entries in the list's order, and what is said about it."""
+
+    entries: list[Entry]
+    page_info: PageInfo
+    count: Count
+    outcomes: list[Outcome]
+    complete: bool
+
+
+def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> Cut:
+    """Merges the runs and cuts the page, in the direction of reading."""
+    given = [run for run in runs if not run.failed]
+    merged = sorted(
+        (entry for run in given for entry in run.entries),
+        key=lambda entry: entry.key,
+        reverse=plan.newest_first,
+    )
+    # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
+    nearest: Key | None = None
+    for run in given:
+        frontier = run.frontier
+        if not run.done and frontier is not None and (
+            nearest is None or plan.ahead(frontier, nearest)
+        ):
+            nearest = frontier
+    sure = [e for e in merged if nearest is None or plan.ahead(e.key, nearest)]
+    page = sure[: plan.page.amount]
+    more = len(sure) > plan.page.amount or nearest is not None
+    end: Key | None = None
+    if more:
+        full = len(page) == plan.page.amount
+        end = page[-1].key if full and page else plan.start if full else nearest
+    count = _count(plan, runs)
+    outcomes = [_outcome(plan, run, page, end, more, trace, signer) for run in runs]
+    outcomes += [_not_asked(source) for source in plan.not_asked]
+    complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in outcomes)
+    return Cut(
+        entries=page[::-1] if plan.page.backwards else page,
+        page_info=_page_info(plan, runs, page, end, more, count, signer),
+        count=count,
+        outcomes=outcomes,
+        complete=complete,
+    )
+
+
+def window_of(plan: Plan) -> TimeWindow:
+    """the window the answer speaks of"""
+    return TimeWindow(since=plan.since, until=plan.until)
+
+
+def edge_cursor(plan: Plan, key: Key, signer: keys.Signer) -> str:
+    """the cursor of one entry: its key, and nothing that only saves requests"""
+    return signer.write(_cursor(plan, key))
+
+
+def _cursor(
+    plan: Plan,
+    key: Key | None,
+    hints: dict[str, Hint] | None = None,
+    count: Count | None = None,
+    source: str | None = None,
+    stop: Key | None = None,
+) -> Cursor:
+    repairs = source or plan.repairs
+    if plan.repairs is not None and stop is None:
+        stop = plan.stop
+    return Cursor(
+        version=keys.VERSION,
+        question=plan.question,
+        key=None if key is None else keys.pack_key(key),
+        since_us=None if plan.since is None else keys.to_us(plan.since),
+        until_us=None if plan.until is None else keys.to_us(plan.until),
+        hints=hints or {},
+        count=(count.value, count.relation.value)
+        if count is not None and count.value is not None
+        else None,
+        source=repairs,
+        stop=None if stop is None or repairs is None else keys.pack_key(stop),
+    )
+
+
+def _page_info(
+    plan: Plan,
+    runs: Sequence[Run],
+    page: list[Entry],
+    end: Key | None,
+    more: bool,
+    count: Count,
+    signer: keys.Signer,
+) -> PageInfo:
+    hints: dict[str, Hint] = {}
+    far = end if end is not None else page[-1].key if page else None
+    if far is not None:
+        for run in runs:
+            hint = None if run.failed else run.stream.hint_for(far.started_at)
+            if hint is not None:
+                hints[run.live.id] = hint
+    far_cursor = None if far is None else signer.write(_cursor(plan, far, hints, count))
+    near_cursor = (
+        None if not page else signer.write(_cursor(plan, page[0].key, count=count))
+    )
+    if plan.page.backwards:
+        return PageInfo(
+            has_next_page=plan.start is not None,
+            has_previous_page=more,
+            start_cursor=far_cursor,
+            end_cursor=near_cursor,
+        )
+    return PageInfo(
+        has_next_page=more,
+        has_previous_page=plan.start is not None,
+        start_cursor=near_cursor,
+        end_cursor=far_cursor,
+    )
+
+
+# ---------------------------------------------------------------- counting
+
+
+def _count(plan: Plan, runs: Sequence[Run]) -> Count:
+    """How many entries the list has, as far as it is known without reading for it."""
+    if plan.count is not None:
+        value, relation = plan.count
+        return Count(value=value, relation=CountRelation(relation))
+    if not plan.first_page or plan.repairs is not None:
+        return Count(value=None, relation=CountRelation.UNKNOWN)
+    total, exact = 0, not plan.not_asked
+    for run in runs:
+        stream = run.stream
+        told = stream.total
+        shape = stream.shape
+        if run.error is None and run.done and not stream.missing:
+            total += len(run.entries)
+        elif (
+            run.error is None
+            and told is not None
+            and run.source.exact
+            and shape.windowed
+            and shape.lag_seconds == 0
+            and not shape.folders
+        ):
+            total += told
+        else:
+            total += 0 if run.failed else len(run.entries)
+            exact = False
+    return Count(value=total, relation=CountRelation.EXACT if exact else CountRelation.AT_LEAST)
+
+
+# ---------------------------------------------------------------- outcomes
+
+
+def _outcome(
+    plan: Plan,
+    run: Run,
+    page: list[Entry],
+    end: Key | None,
+    more: bool,
+    trace: Trace,
+    signer: keys.Signer,
+) -> Outcome:
+    seen = trace.source(run.live.id)
+    missing = list(run.stream.missing)
+    repair: str | None = None
+    covered: TimeWindow | None
+    if run.failed:
+        covered = None
+        missing = [_span(plan, plan.start, end)]
+        repair = signer.write(
+            _cursor(plan, plan.start, source=run.live.id, stop=end if end is not None else plan.stop)
+        )
+    else:
+        covered = _covered(plan, end if more else None)
+    error = run.error
+    retry_after = None if error is None else error.retry_after_seconds
+    message = None if error is None else str(error)
+    if error is None and missing:
+        message = "some moments hold more entries than it can ever give; `missing` names them"
+    elif run.stream.skipped and message is None:
+        message = f"{run.stream.skipped} of its entries were not as documented and are left out"
+    settled = plan.now.timestamp() - run.live.manifest.settles_after_seconds
+    return Outcome(
+        source=run.live.told,
+        state=run.state,
+        code=None if error is None else error.detail,
+        message=message,
+        retryable=error is not None and error.retryable,
+        retry_after_seconds=None if retry_after is None else max(1, round(retry_after)),
+        records=sum(1 for entry in page if entry.key.source == run.live.id),
+        skipped_records=0 if run.failed else run.stream.skipped,
+        requests=seen.requests,
+        retries=seen.retries,
+        elapsed_ms=seen.elapsed_ms,
+        covered=covered,
+        missing=missing,
+        settled_until=datetime.fromtimestamp(settled, plan.now.tzinfo),
+        repair_cursor=repair,
+    )
+
+
+def _not_asked(source: NotAsked) -> Outcome:
+    return Outcome(
+        source=source.told,
+        state=source.state,
+        code=None,
+        message=source.message,
+        retryable=False,
+        retry_after_seconds=None,
+        records=0,
+        skipped_records=0,
+        requests=0,
+        retries=0,
+        elapsed_ms=0,
+        covered=None,
+        missing=[],
+        settled_until=None,
+        repair_cursor=None,
+    )
+
+
+def _covered(plan: Plan, end: Key | None) -> TimeWindow:
+    """The span whose entries are all on this page or before it; `end` None: to the window's end."""
+    if plan.newest_first:
+        # An entry of the same moment may follow on the next page, so that moment is not covered.
+        since = plan.since if end is None else end.started_at + TICK
+        return TimeWindow(since=since, until=plan.until)
+    return TimeWindow(since=plan.since, until=plan.until if end is None else end.started_at)
+
+
+def _span(plan: Plan, start: Key | None, end: Key | None) -> TimeWindow:
+    """the moments that a range of keys touches"""
+    first = None if start is None else start.started_at
+    last = None if end is None else end.started_at
+    if plan.newest_first:
+        return TimeWindow(
+            since=plan.since if last is None else last,
+            until=plan.until if first is None else first + TICK,
+        )
+    return TimeWindow(
+        since=plan.since if first is None else first,
+        until=plan.until if last is None else last + TICK,
+    )
+
+

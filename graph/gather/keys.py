@@ -1,0 +1,165 @@
+"""Keys, and the opaque text that clients hand back: ids and cursors.
+
+A list has one total order: (start, source id, row key). An id is not signed, since it must survive
+restarts; it holds only what finds the entry again. A cursor is signed, so that a changed one is
+told apart from a good one, and bound to filter, order and unit.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from graph.errors import BadUserInput
+
+Kind = Literal["record", "leg", "log", "report", "completed"]
+"""record: a call; leg: a CallRecord with unit LEG; log: a CallLog; reports and their files"""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+_LAST_TEXT = "\U0010ffff"
+
+
+class Key(NamedTuple):
+    """The place of an entry in a list; compares as the list is ordered, oldest first."""
+
+    started_at: datetime
+    source: str
+    row: str
+
+
+def before_all_at(moment: datetime, *, newest_first: bool) -> Key:
+    """the place just before every entry of this moment, in list order"""
+    return Key(moment, _LAST_TEXT, "") if newest_first else Key(moment, "", "")
+
+
+class NodeId(msgspec.Struct, frozen=True, array_like=True):
+    """What an id holds."""
+
+    kind: Kind
+    source: str
+    row: str
+    started_us: int | None = None
+
+    @property
+    def started_at(self) -> datetime | None:
+        return None if self.started_us is None else from_us(self.started_us)
+
+
+class Hint(msgspec.Struct, frozen=True, array_like=True):
+    """Where a source's reading may go on: a shape's name, the window asked, a position in it."""
+
+    shape: str
+    since_us: int | None
+    until_us: int | None
+    offset: int
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """What a cursor holds.
+
+    `question` is a hash of kind, filter, order and unit. `key` None is the beginning of the list.
+    `since_us`/`until_us` freeze the window. A repair cursor is bound to `source` and ends before
+    the key `stop`.
+    """
+
+    version: int
+    question: bytes
+    key: tuple[int, str, str] | None
+    since_us: int | None
+    until_us: int | None
+    hints: dict[str, Hint] = {}
+    count: tuple[int, str] | None = None
+    source: str | None = None
+    stop: tuple[int, str, str] | None = None
+
+
+VERSION = 1
+
+
+def to_us(moment: datetime) -> int:
+    """microseconds since 1970"""
+    return (moment - _EPOCH) // TICK
+
+
+def from_us(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def pack_key(key: Key) -> tuple[int, str, str]:
+    return to_us(key.started_at), key.source, key.row
+
+
+def unpack_key(packed: tuple[int, str, str]) -> Key:
+    return Key(from_us(packed[0]), packed[1], packed[2])
+
+
+def write_id(kind: Kind, source: str, row: str, started_at: datetime | None) -> str:
+    """the opaque id of an entry"""
+    started = None if started_at is None else to_us(started_at)
+    return _text(msgspec.msgpack.encode(NodeId(kind, source, row, started)))
+
+
+def read_id(text: str, argument: str = "id") -> NodeId:
+    """What an id holds; BadUserInput if this server cannot have made it."""
+    try:
+        return msgspec.msgpack.decode(_bytes(text), type=NodeId)
+    except (ValueError, msgspec.DecodeError, binascii.Error):
+        raise BadUserInput(argument, "this is no id of this server") from None
+
+
+class Signer:
+    """Writes and reads cursors with one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
+
+    def write(self, cursor: Cursor) -> str:
+        body = msgspec.msgpack.encode(cursor)
+        return _text(self._mac(body) + body)
+
+    def read(self, text: str, question: bytes, argument: str) -> Cursor:
+        """The cursor; BadUserInput names `argument` if it was changed or belongs elsewhere."""
+        try:
+            data = _bytes(text)
+        except (ValueError, binascii.Error):
+            data = b""
+        mac, body = data[:12], data[12:]
+        # The same text must come out again: base64 lets some changed characters pass.
+        if not body or not hmac.compare_digest(mac, self._mac(body)) or _text(data) != text:
+            raise BadUserInput(
+                argument, f"this `{argument}` was not made by this server, or was changed"
+            )
+        try:
+            cursor = msgspec.msgpack.decode(body, type=Cursor)
+        except msgspec.DecodeError:
+            cursor = None
+        if cursor is None or cursor.version != VERSION:
+            raise BadUserInput(argument, f"this `{argument}` is of another version of this server")
+        if cursor.question != question:
+            raise BadUserInput(
+                argument, f"this `{argument}` belongs to another filter, order or unit"
+            )
+        return cursor
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.new(self._secret, body, hashlib.sha256).digest()[:12]
+
+
+def question_hash(*parts: Any) -> bytes:
+    """what tells one question from another: kind, filter, order, unit"""
+    return hashlib.sha256(msgspec.json.encode(parts)).digest()[:9]
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,450 @@
+"""One source in list order, exactly: pages, ties, ceilings, moved lists, frontier.
+
+    pending   rows that are known but not final
+    frontier  every row strictly before this moment, in list order, is final
+    out       final rows, in list order, not yet taken
+
+A row is final when nothing before it can still come. A tie (rows of one moment) is never final
+before it was read whole, since a vendor orders it as it likes. How a list is read follows from its
+Shape: a sorted list that can be windowed is asked again from the frontier; a sorted list with
+positions only is read on from the row before the tie, which must still stand there; a list that is
+not sorted is read in whole pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from graph.errors import SourceMalformed
+from graph.gather import keys, pieces
+from graph.gather.keys import TICK, Hint
+from graph.observe import Trace
+from graph.sources.contract import Ask, Page, Reply, Resource
+from graph.sources.convert import convert_rows
+from graph.transport.source import LiveSource
+from graph.types.scalars import TimeWindow
+
+_PASSES = 3
+
+
+class Row(NamedTuple):
+    """One row of a source: its start, its row key, the record made of it, its wire row."""
+
+    moment: datetime
+    key: str
+    record: Any
+    wire: Any
+
+
+class Moved(Exception):  # noqa: N818
+    """The vendor's list changed while it was read, so a position means nothing any more."""
+
+
+class Stream:
+    """Reads one source from `start` on, in list order, a page at a time.
+
+    `since` and `until` bound the rows wanted (the half-open test is made by whoever takes them);
+    None is open. `pull` reads the next page or piece. `missing` are pieces that can never fit.
+    """
+
+    def __init__(
+        self,
+        live: LiveSource,
+        resource: Resource,
+        trace: Trace,
+        ask: Ask,
+        convert: Callable[[Any, Any], Any],
+        *,
+        hint: Hint | None = None,
+        keep_trail: bool = True,
+    ) -> None:
+        self.live = live
+        self.resource = resource
+        self.trace = trace
+        self.newest_first = ask.newest_first
+        self.step = timedelta(seconds=live.manifest.step_seconds)
+        self.shape = resource.shape(live.site, ask)
+        self.ask = msgspec.structs.replace(ask, shape=self.shape)
+        self.out: list[Row] = []
+        self.pending: dict[str, Row] = {}
+        self.frontier: datetime | None = None
+        self.done = False
+        self._bad_rows: set[str] = set()
+        self._undecoded = 0
+        self.missing: list[TimeWindow] = []
+        self.total: int | None = None
+        self.read_something = False
+        self._convert = convert
+        self._trail: list[tuple[datetime, int]] | None = [] if keep_trail else None
+        self._offset: int | None = None
+        self._expected: str | None = None
+        self._planned = self.ask
+        self._pieces: pieces.Pieces | None = None
+        if hint is not None and hint.shape == self._hint_name and self._by_position:
+            self._planned = msgspec.structs.replace(
+                self.ask,
+                since=None if hint.since_us is None else keys.from_us(hint.since_us),
+                until=None if hint.until_us is None else keys.from_us(hint.until_us),
+            )
+            self._offset = hint.offset
+            self._hinted = True
+        else:
+            self._hinted = False
+
+    # ------------------------------------------------------------ what others see
+
+    @property
+    def edge(self) -> datetime | None:
+        """where the unread part begins, in list order"""
+        if self.frontier is not None:
+            return self.frontier
+        return self.ask.until if self.newest_first else self.ask.since
+
+    def ahead(self, one: datetime, other: datetime) -> bool:
+        """`one` stands strictly before `other` in list order"""
+        return one > other if self.newest_first else one < other
+
+    def hint_for(self, moment: datetime) -> Hint | None:
+        """where to go on reading so that nothing of `moment` and after is missed"""
+        if not self._trail or not self._by_position:
+            return None
+        best: int | None = None
+        for at, offset in self._trail:
+            if self.ahead(at, moment):
+                best = offset if best is None else max(best, offset)
+        if best is None:
+            return None
+        planned = self._planned
+        return Hint(
+            self._hint_name,
+            None if planned.since is None else keys.to_us(planned.since),
+            None if planned.until is None else keys.to_us(planned.until),
+            best,
+        )
+
+    async def pull(self) -> None:
+        """Reads the next page or piece; sets `frontier`, `out` and `done`."""
+        if self.done:
+            return
+        if not self.shape.sorted:
+            await self._pull_piece()
+            return
+        try:
+            await self._pull_sorted()
+        except Moved:
+            self._forget_position()
+        except pieces.NotSorted:
+            # It does not sort as it promises; then it is read whole and sorted here.
+            self._read_whole()
+            self._forget_position()
+
+    # ------------------------------------------------------------ sorted lists
+
+    @property
+    def _hint_name(self) -> str:
+        return f"{self.shape.name}:{'newest' if self.newest_first else 'oldest'}"
+
+    @property
+    def _by_position(self) -> bool:
+        return self.shape.sorted and (not self.shape.windowed or self.shape.lag_seconds > 0)
+
+    def _read_whole(self) -> None:
+        self.shape = msgspec.structs.replace(self.shape, sorted=False)
+        self.ask = msgspec.structs.replace(self.ask, shape=self.shape)
+
+    def _forget_position(self) -> None:
+        self._offset = None
+        self._expected = None
+        self._hinted = False
+        if self._trail is not None:
+            self._trail.clear()
+
+    async def _pull_sorted(self) -> None:
+        edge = self.edge
+        if self._offset is None:
+            if not self.shape.windowed and edge is not None and not self._at_the_top(edge):
+                page, rows = await self._bisect(edge)
+            else:
+                self._planned = self._ask_from(edge)
+                page, rows = await self._page(self._planned, 0)
+        else:
+            page, rows = await self._page(self._planned, self._offset)
+            self._verify(page, rows, edge)
+        self._in_order(rows)
+        self._keep(page, rows)
+        if self.total is None and self.frontier is None:
+            self.total = page.total
+        if not page.more or not rows:
+            if page.more:
+                raise SourceMalformed("it says that more rows follow, but the page is empty")
+            self._finish()
+            return
+        last = rows[-1].moment
+        if self._beyond_the_end(last):
+            self._finish()
+            return
+        if rows[0].moment == last:
+            await self._tie(last, page)
+            return
+        if self._by_position:
+            self._go_on(page, rows, last)
+        elif last == self.frontier:
+            raise SourceMalformed("it sends the same page again, whatever is asked for")
+        self._advance(last)
+
+    def _go_on(self, page: Page, rows: list[Row], last: datetime) -> None:
+        """plans the page after this one, so that the tie at `last` is read whole"""
+        first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
+        offset = page.offset + first_of_tie - 1
+        reach = self.shape.reach
+        if reach is not None and offset >= reach:
+            # Too deep for a position: ask again from the frontier on. Where even that is too deep,
+            # because the window lies later than the calls, it is read in pieces.
+            start = self._planned.until if self.newest_first else self._planned.since
+            if start is not None and not self.ahead(start, last):
+                self._read_whole()
+            self._forget_position()
+            return
+        self._offset = offset
+        self._expected = rows[first_of_tie - 1].key
+        self._hinted = False
+
+    def _verify(self, page: Page, rows: list[Row], edge: datetime | None) -> None:
+        if self._hinted:
+            self._hinted = False
+            stands = page.offset == 0 or (
+                bool(rows) and edge is not None and self.ahead(rows[0].moment, edge)
+            )
+            if not stands:
+                raise Moved
+            return
+        place = (self._offset or 0) - page.offset
+        if not 0 <= place < len(rows) or rows[place].key != self._expected:
+            raise Moved
+
+    def _in_order(self, rows: list[Row]) -> None:
+        for one, two in zip(rows, rows[1:], strict=False):
+            if self.ahead(two.moment, one.moment):
+                raise pieces.NotSorted
+
+    def _at_the_top(self, edge: datetime) -> bool:
+        return self.newest_first and edge >= self.ask.now
+
+    def _beyond_the_end(self, moment: datetime) -> bool:
+        end = self.ask.since if self.newest_first else self.ask.until
+        return end is not None and self.ahead(end, moment)
+
+    def _ask_from(self, edge: datetime | None) -> Ask:
+        if self.newest_first:
+            first = self.frontier is None
+            return msgspec.structs.replace(
+                self.ask, until=edge, until_open=self.ask.until_open and first
+            )
+        return msgspec.structs.replace(self.ask, since=edge)
+
+    async def _bisect(self, edge: datetime) -> tuple[Page, list[Row]]:
+        """The page with the last row strictly before `edge`, of a list with positions only."""
+        self._planned = self.ask
+        page, rows = await self._page(self._planned, 0)
+        if not rows or not page.more or not self.ahead(rows[-1].moment, edge):
+            return page, rows
+        size, total = len(rows), page.total
+        if total is None:
+            return page, rows
+        # Invariant: the first row of page `low` is strictly before the edge; of `high` it is not.
+        low, high = 0, -(-total // size)
+        best = page, rows
+        while high - low > 1:
+            middle = (low + high) // 2
+            page, rows = await self._page(self._planned, middle * size)
+            if rows and self.ahead(rows[0].moment, edge):
+                low, best = middle, (page, rows)
+                if not self.ahead(rows[-1].moment, edge):
+                    break
+            else:
+                high = middle
+        return best
+
+    async def _tie(self, moment: datetime, page: Page) -> None:
+        """Reads all rows of one moment that fill a page, until two passes agree."""
+        read = self._tie_by_position if self._by_position else self._tie_by_window
+        before: set[str] | None = None
+        for _ in range(_PASSES):
+            found, told = await read(moment, page.offset)
+            if found is None:
+                break
+            if before == set(found) and (told is None or told == len(found)):
+                for key, row in found.items():
+                    self._remember(key, row)
+                self._advance(self._just_after(moment))
+                return
+            before = set(found)
+        self._give_up(moment, moment)
+
+    async def _tie_by_window(
+        self, moment: datetime, _offset: int
+    ) -> tuple[dict[str, Row] | None, int | None]:
+        ask = msgspec.structs.replace(self.ask, since=moment, until=moment, until_open=False)
+        return await self._whole(ask, lambda row: row.moment == moment)
+
+    async def _tie_by_position(
+        self, moment: datetime, offset: int
+    ) -> tuple[dict[str, Row] | None, int | None]:
+        found: dict[str, Row] = {}
+        while offset > 0:  # the tie may begin before the page on which it was met
+            page, rows = await self._page(self._planned, offset - 1)
+            if not rows or self.ahead(rows[0].moment, moment):
+                break
+            offset = min(page.offset, offset - 1)
+        while self.shape.reach is None or offset < self.shape.reach:
+            page, rows = await self._page(self._planned, offset)
+            found.update({row.key: row for row in rows if row.moment == moment})
+            after = [i for i, row in enumerate(rows) if self.ahead(moment, row.moment)]
+            if after or not page.more or not rows:
+                # Go on from the last row of the tie, which stands before all that is unread.
+                self._offset = max(0, page.offset + (after[0] if after else len(rows)) - 1)
+                self._expected, self._hinted = None, True
+                return found, None
+            offset = page.offset + len(rows)
+        return None, None
+
+    def _just_after(self, moment: datetime) -> datetime:
+        """the next moment in list order that the vendor can be asked for"""
+        return moment - self.step if self.newest_first else moment + self.step
+
+    # ------------------------------------------------------------ lists that are not sorted
+
+    async def _pull_piece(self) -> None:
+        if self._pieces is None:
+            self._pieces = pieces.Pieces(
+                self.shape, self.ask, self.edge, self.step, self.live.site.zone
+            )
+        piece = self._pieces.next()
+        if piece is None:
+            self._finish()
+            return
+        ask = msgspec.structs.replace(
+            self.ask, since=piece.low, until=piece.high, until_open=self.ask.until_open and piece.is_all
+        )
+        found = await self._agreed(ask, piece)
+        if found is None:
+            if not self._pieces.halve(piece):
+                self._give_up(piece.low, piece.high)
+                if self._pieces.finished:
+                    self._finish()
+            return
+        for key, row in found.items():
+            self._remember(key, row)
+        self._pieces.was(piece, len(found))
+        if self._pieces.finished:
+            self._finish()
+        else:
+            self._advance(self._pieces.frontier(piece))
+
+    async def _agreed(self, ask: Ask, piece: pieces.Piece) -> dict[str, Row] | None:
+        """all rows of a piece; None if it must be split"""
+        before: set[str] | None = None
+        for _ in range(_PASSES):
+            found, told = await self._whole(ask, lambda _row: True)
+            if found is None:
+                return None
+            if told is None or told == len(found) or before == set(found):
+                if self.total is None and piece.is_all:
+                    self.total = told
+                return found
+            before = set(found)
+        return None
+
+    async def _whole(
+        self, ask: Ask, wanted: Callable[[Row], bool]
+    ) -> tuple[dict[str, Row] | None, int | None]:
+        """Every row of one ask, by position, and the total if told; None: too many."""
+        found: dict[str, Row] = {}
+        offset = 0
+        told: int | None = None
+        bad = 0
+        rows_before: list[str] | None = None
+        while True:
+            page, rows = await self._page(ask, offset)
+            bad += page.skipped + len(page.rows) - len(rows)
+            told, reach = page.total, self.shape.reach
+            if page.split or (reach is not None and (told or offset) > reach + len(rows)):
+                return None, None
+            if offset and rows and [row.key for row in rows] == rows_before:
+                raise SourceMalformed("it sends the same page again, whatever page is asked for")
+            rows_before = [row.key for row in rows]
+            found.update({row.key: row for row in rows if wanted(row)})
+            if not page.more or not rows:
+                return found, None if told is None else told - bad
+            offset = page.offset + len(page.rows) + page.skipped
+
+    # ------------------------------------------------------------ rows
+
+    async def _page(self, ask: Ask, offset: int) -> tuple[Page, list[Row]]:
+        """one page, converted; rows that are not as documented are counted and left out"""
+        site = self.live.site
+        request = self.resource.plan(site, ask, offset)
+
+        def read(reply: Reply) -> Page:
+            return self.resource.read(site, reply, request, ask.raw)
+
+        page = await self.live.send(request, read, self.trace)
+        self.read_something = True
+        made, _ = convert_rows(self._convert, page.rows, page.raws)
+        rows: list[Row] = []
+        for wire, record in zip(page.rows, made, strict=True):
+            key = self.resource.row_key(site, wire)
+            if record is None or record.started_at is None:
+                self._bad_rows.add(key)
+            else:
+                rows.append(Row(record.started_at, key, record, wire))
+        self._undecoded = max(self._undecoded, page.skipped)
+        seen = self.trace.source(self.live.id)
+        seen.rows += len(page.rows)
+        if seen.notes:
+            seen.notes[-1].rows = len(page.rows)
+        return page, rows
+
+    @property
+    def skipped(self) -> int:
+        """how many rows were not as documented and had to be left out"""
+        return len(self._bad_rows) + self._undecoded
+
+    def _keep(self, page: Page, rows: list[Row]) -> None:
+        for place, row in enumerate(rows):
+            self._remember(row.key, row)
+            if self._trail is not None:
+                self._trail.append((row.moment, page.offset + place))
+
+    def _remember(self, key: str, row: Row) -> None:
+        if self.frontier is None or not self.ahead(row.moment, self.frontier):
+            self.pending[key] = row
+
+    def _advance(self, frontier: datetime) -> None:
+        self._release(lambda row: self.ahead(row.moment, frontier))
+        self.frontier = frontier
+
+    def _finish(self) -> None:
+        self._release(lambda _row: True)
+        self.done = True
+
+    def _release(self, final: Callable[[Row], bool]) -> None:
+        ready = [row for row in self.pending.values() if final(row)]
+        for row in ready:
+            del self.pending[row.key]
+        ready.sort(key=lambda row: (row.moment, row.key), reverse=self.newest_first)
+        self.out.extend(ready)
+
+    def _give_up(self, low: datetime, high: datetime) -> None:
+        """a piece that can never fit: it is named, its rows are not given, reading goes on"""
+        self.missing.append(TimeWindow(since=low, until=high + max(self.step, TICK)))
+        for row in [r for r in self.pending.values() if low <= r.moment <= high]:
+            del self.pending[row.key]
+        beyond = low if self.newest_first else high
+        self._advance(self._just_after(beyond))
+        if self._beyond_the_end(self.frontier or beyond):
+            self._finish()

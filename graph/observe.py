@@ -1,0 +1,104 @@
+"""What one operation did: the one record that outcomes, explanations, headers and logs are made of."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from graph.caller import Caller
+
+log = logging.getLogger("cdr_graph")
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """Where time comes from, so that tests can bring their own."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+def system_timer() -> Timer:
+    """the machine's own clock"""
+    import asyncio  # noqa: PLC0415
+
+    return Timer(lambda: datetime.now(UTC), monotonic, asyncio.sleep)
+
+
+class RequestNote(msgspec.Struct):
+    """One request to a vendor: what was asked (without secrets), how it went."""
+
+    method: str
+    path: str
+    kind: str
+    started_ms: int
+    elapsed_ms: int
+    status: int | None
+    bytes: int
+    retry: bool
+    shared: bool
+    error: str | None = None
+    rows: int | None = None
+
+
+class SourceTrace(msgspec.Struct):
+    """What one operation did with one source."""
+
+    requests: int = 0
+    retries: int = 0
+    shared: int = 0
+    rows: int = 0
+    kept: int = 0
+    notes: list[RequestNote] = []
+    plan: dict[str, Any] = {}
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def elapsed_ms(self) -> int:
+        if self.started is None or self.ended is None:
+            return 0
+        return round((self.ended - self.started) * 1000)
+
+
+class Trace:
+    """One operation: who asks, until when, how much it may cost, and what it has done so far.
+
+    `deadline` is on the timer's monotonic clock.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        timer: Timer,
+        *,
+        deadline_ms: int,
+        max_requests: int | None = None,
+    ) -> None:
+        self.caller = caller
+        self.timer = timer
+        self.started = timer.monotonic()
+        self.deadline = self.started + deadline_ms / 1000
+        self.max_requests = max_requests
+        self.request_id = secrets.token_hex(8)
+        self.sources: dict[str, SourceTrace] = {}
+
+    def source(self, source_id: str) -> SourceTrace:
+        return self.sources.setdefault(source_id, SourceTrace())
+
+    @property
+    def remaining_seconds(self) -> float:
+        return self.deadline - self.timer.monotonic()
+
+    @property
+    def requests(self) -> int:
+        return sum(source.requests for source in self.sources.values())
+
+    def elapsed_ms(self) -> int:
+        return round((self.timer.monotonic() - self.started) * 1000)

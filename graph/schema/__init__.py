@@ -1,0 +1,1 @@
+"""How it is asked for: selections, root fields, limits, the schema."""

@@ -1,0 +1,64 @@
+"""The Schema and its SDL."""
+
+from __future__ import annotations
+
+from graphql import GraphQLError
+from strawberry import Schema
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.printer import print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from graph.errors import GraphError
+from graph.observe import log
+from graph.schema.nulls import without_null_defaults
+from graph.schema.query import Query
+from graph.sources import all_vendors
+from graph.types.scalars import SCALARS
+
+
+class GraphSchema(Schema):
+    """A Schema whose errors say what an allow-list lets them say, and log the rest."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        del execution_context
+        for error in errors:
+            present(error)
+
+
+def present(error: GraphQLError) -> None:
+    """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL."""
+    cause = error.original_error
+    if cause is None or isinstance(cause, GraphQLError):
+        if not error.extensions.get("code"):
+            error.extensions = {**error.extensions, "code": "GRAPHQL_INVALID"}
+        return
+    if isinstance(cause, GraphError):
+        error.extensions = {**error.extensions, **cause.extensions()}
+        return
+    log.error("unexpected %s at %s", type(cause).__name__, error.path, exc_info=cause)
+    error.message = "something unexpected went wrong; the server's log has the details"
+    error.extensions = {"code": "INTERNAL"}
+
+
+def build() -> GraphSchema:
+    """The schema with the details types of every vendor folder."""
+    schema = GraphSchema(
+        query=Query,
+        types=[manifest.details for manifest in all_vendors()],
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[lambda: _PARSED, lambda: _VALIDATED],
+    )
+    without_null_defaults(schema._schema)  # noqa: SLF001  # Strawberry has no other way to it
+    return schema
+
+
+_PARSED = ParserCache(maxsize=500)
+_VALIDATED = ValidationCache(maxsize=500)
+
+
+def sdl() -> str:
+    """the schema as text, exactly as `schema.graphql` has it"""
+    return print_schema(build()).rstrip() + "\n"

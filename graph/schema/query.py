@@ -1,0 +1,184 @@
+"""The root fields of queries: they read arguments and hand on."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graph.errors import NotAllowed
+from graph.gather import answer, plan
+from graph.gather.plan import ListKind
+from graph.schema import selection
+from graph.schema.context import Context, Info
+from graph.types.answer import CallLogConnection, CallRecordConnection, CallRecordLookup
+from graph.types.call import CallLog, CallRecord, CallUnit, Node
+from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef, OnPartial
+from graph.types.source import Source
+
+_LIST = (
+    " From all sources that the filter does not rule out, in one order; `complete` and `outcomes` "
+    "say whether anything is missing and how to get it."
+)
+
+
+async def _page(
+    info: Info,
+    kind: ListKind,
+    unit: CallUnit,
+    filter: CallFilter | None,
+    order_by: CallOrder,
+    page: plan.Page,
+    options: AskOptions | None,
+) -> CallRecordConnection | CallLogConnection:
+    context: Context = info.context
+    selected = selection.of(info._raw_info)  # noqa: SLF001  # Strawberry has no other way to it
+    paths = selected.below("nodes", "edges.node")
+    _permit(context, paths)
+    trace = context.trace(options)
+    made = plan.page(
+        context.sources,
+        trace,
+        context.signer,
+        kind=kind,
+        unit=unit,
+        filter=filter,
+        newest_first=order_by is CallOrder.NEWEST_FIRST,
+        wanted=page,
+        paths=paths,
+    )
+    return await answer.page(
+        made,
+        trace,
+        context.signer,
+        context.loaders(trace),
+        on_partial=OnPartial.RETURN if options is None else options.on_partial,
+        cursors_wanted=selected.has("edges.cursor"),
+    )
+
+
+def _permit(context: Context, paths: frozenset[str]) -> None:
+    """NotAllowed before anybody is asked, if the selection needs a scope the caller lacks"""
+    for scope, heads in (("raw:read", ("raw",)), ("recordings:read", ("recording",))):
+        wanted = any(step in heads for path in paths for step in path.split("."))
+        if wanted and scope not in context.caller.scopes:
+            raise NotAllowed(scope, f"selecting `{heads[0]}` needs the scope {scope}")
+
+
+def _entry_paths(info: Info) -> frozenset[str]:
+    return selection.of(info._raw_info).paths  # noqa: SLF001
+
+
+@strawberry.type(description="Everything that can be asked.")
+class Query:
+    @strawberry.field(description="Anything by its id; null if there is no such thing.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        return await _node(info, id, "id")
+
+    @strawberry.field(
+        description="Several things by their ids, in the order of the ids; null where there is "
+        "none."
+    )
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        import asyncio  # noqa: PLC0415
+
+        return list(
+            await asyncio.gather(*(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)))
+        )
+
+    @strawberry.field(description="Calls." + _LIST)
+    async def call_records(
+        self,
+        info: Info,
+        filter: CallFilter | None = None,
+        unit: CallUnit = CallUnit.CALL,
+        order_by: CallOrder = CallOrder.NEWEST_FIRST,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        options: AskOptions | None = None,
+    ) -> CallRecordConnection | None:
+        largest = info.context.settings.max_page_size
+        page = plan.page_arguments(first, after, last, before, largest)
+        made = await _page(info, "records", unit, filter, order_by, page, options)
+        assert isinstance(made, CallRecordConnection)
+        return made
+
+    @strawberry.field(description="One call by its id; null if there is none.")
+    async def call_record(self, info: Info, id: strawberry.ID) -> CallRecord | None:
+        context = info.context
+        paths = _entry_paths(info)
+        _permit(context, paths)
+        loaders = context.loaders(context.trace())
+        found: CallRecord | None = await answer.entry(
+            id, ("record", "leg"), paths, loaders, "id"
+        )
+        return found
+
+    @strawberry.field(
+        description="Looks for one call, also one that its phone system may still be preparing."
+    )
+    async def call_record_lookup(
+        self, info: Info, ref: CallRecordRef
+    ) -> CallRecordLookup | None:
+        context = info.context
+        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
+        _permit(context, paths)
+        loaders = context.loaders(context.trace())
+        native = ref.native if ref.native is not strawberry.UNSET else None
+        id = None if native is not None else ref.id
+        return await answer.lookup(id, native, paths, loaders)
+
+    @strawberry.field(description="Entries of call logs, usually the legs of calls." + _LIST)
+    async def call_logs(
+        self,
+        info: Info,
+        filter: CallFilter | None = None,
+        order_by: CallOrder = CallOrder.NEWEST_FIRST,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        options: AskOptions | None = None,
+    ) -> CallLogConnection | None:
+        largest = info.context.settings.max_page_size
+        page = plan.page_arguments(first, after, last, before, largest)
+        made = await _page(info, "logs", CallUnit.LEG, filter, order_by, page, options)
+        assert isinstance(made, CallLogConnection)
+        return made
+
+    @strawberry.field(description="One call log entry by its id; null if there is none.")
+    async def call_log(self, info: Info, id: strawberry.ID) -> CallLog | None:
+        context = info.context
+        paths = _entry_paths(info)
+        _permit(context, paths)
+        loaders = context.loaders(context.trace())
+        found: CallLog | None = await answer.entry(id, ("log",), paths, loaders, "id")
+        return found
+
+    @strawberry.field(description="The configured sources, in the order of the configuration.")
+    async def sources(self, info: Info) -> list[Source]:
+        return [
+            told
+            for told in info.context.sources.told
+            if info.context.caller.sees(str(told.id))
+        ]
+
+    @strawberry.field(
+        description="One source by its id in the configuration; null if there is none."
+    )
+    async def source(self, info: Info, id: strawberry.ID) -> Source | None:
+        for told in info.context.sources.told:
+            if told.id == id and info.context.caller.sees(id):
+                return told
+        return None
+
+
+async def _node(info: Info, id: str, argument: str) -> Node | None:
+    context = info.context
+    paths = _entry_paths(info)
+    _permit(context, paths)
+    loaders = context.loaders(context.trace())
+    found: Node | None = await answer.entry(id, ("record", "leg", "log"), paths, loaders, argument)
+    return found
+
+

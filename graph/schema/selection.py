@@ -1,0 +1,104 @@
+"""Selection → field paths. Fragments, aliases, `@skip` and `@include` are applied here, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLResolveInfo,
+    InlineFragmentNode,
+    SelectionSetNode,
+    VariableNode,
+)
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def snake(name: str) -> str:
+    """a schema name as the attribute that holds it"""
+    return _CAPITAL.sub("_", name).lower()
+
+
+class Selection:
+    """What a root field's answer is asked for, as dotted paths of attributes.
+
+    `paths` has every leaf, e.g. "page_info.end_cursor" or "edges.node.caller.number".
+    """
+
+    def __init__(self, paths: frozenset[str]) -> None:
+        self.paths = paths
+
+    def below(self, *prefixes: str) -> frozenset[str]:
+        """the paths below any of the prefixes, without it"""
+        found: set[str] = set()
+        for prefix in prefixes:
+            start = prefix + "."
+            found.update(p[len(start) :] for p in self.paths if p.startswith(start))
+        return frozenset(found)
+
+    def has(self, prefix: str) -> bool:
+        """the path itself or anything below it was selected"""
+        return any(p == prefix or p.startswith(prefix + ".") for p in self.paths)
+
+
+def of(info: GraphQLResolveInfo) -> Selection:
+    """the selection of the field that is being resolved"""
+    fragments = info.fragments
+    found: set[str] = set()
+    for node in info.field_nodes:
+        _walk(node.selection_set, "", fragments, info.variable_values, found)
+    return Selection(frozenset(found))
+
+
+def _walk(
+    selections: SelectionSetNode | None,
+    prefix: str,
+    fragments: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    found: set[str],
+) -> None:
+    for node in _flat(selections, fragments, variables):
+        name = node.name.value
+        if name.startswith("__"):
+            continue
+        path = prefix + snake(name)
+        if node.selection_set is None:
+            found.add(path)
+        else:
+            _walk(node.selection_set, path + ".", fragments, variables, found)
+
+
+def _flat(
+    selections: SelectionSetNode | None, fragments: Mapping[str, Any], variables: Mapping[str, Any]
+) -> Iterator[FieldNode]:
+    """the fields of a selection set, with fragments opened and left-out ones left out"""
+    nodes: Sequence[Any] = () if selections is None else selections.selections
+    for node in nodes:
+        if not _included(node, variables):
+            continue
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, InlineFragmentNode):
+            yield from _flat(node.selection_set, fragments, variables)
+        elif isinstance(node, FragmentSpreadNode):
+            fragment = fragments[node.name.value]
+            yield from _flat(fragment.selection_set, fragments, variables)
+
+
+def _included(node: Any, variables: Mapping[str, Any]) -> bool:
+    for directive in node.directives or ():
+        if directive.name.value in ("skip", "include"):
+            value = directive.arguments[0].value
+            # Validation has seen to it that this is a Boolean or a Boolean variable.
+            holds = (
+                variables.get(value.name.value)
+                if isinstance(value, VariableNode)
+                else value.value
+            )
+            if bool(holds) is (directive.name.value == "skip"):
+                return False
+    return True

@@ -1,0 +1,1 @@
+"""How it is reached: GraphQL over HTTP, health, and the page."""

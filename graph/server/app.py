@@ -1,0 +1,100 @@
+"""create_app: sources, schema and routes put together."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from graph.caller import LOOPBACK, Caller
+from graph.config import Settings
+from graph.gather.keys import Signer
+from graph.observe import Timer, log, system_timer
+from graph.schema.build import build
+from graph.schema.context import Context
+from graph.server.endpoint import Endpoint
+from graph.server.page import assets
+from graph.transport.open import MakeTransport, Sources, httpx_transport, open_sources
+from graph.types.source import SourceState
+
+
+class Graph:
+    """The sources of one configuration with what is needed to ask them: a server without HTTP."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        timer: Timer | None = None,
+        make_transport: MakeTransport = httpx_transport,
+    ) -> None:
+        self.settings = settings
+        self.timer = timer or system_timer()
+        if settings.server.secret is None:
+            log.info(
+                "server.secret is not set: cursors are good until this process ends, and only here"
+            )
+            secret = secrets.token_bytes(32)
+        else:
+            secret = settings.server.secret.reveal().encode()
+        self.signer = Signer(secret)
+        self.sources: Sources = open_sources(settings, self.timer, secret, make_transport)
+        self.schema = build()
+
+    def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
+                ) -> Context:  # fmt: skip
+        return Context(
+            self.sources, self.settings.server, self.signer, self.timer, caller, request
+        )
+
+    async def close(self) -> None:
+        """Gives tokens back and closes connections."""
+        await self.sources.close()
+
+
+def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
+    """The ASGI app. `example`: the query that GraphiQL opens with; None switches GraphiQL off."""
+    endpoint = Endpoint(graph.schema, graph.context, example=example)
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_request: Request) -> Response:
+        usable = [t for t in graph.sources.told if t.state is SourceState.READY]
+        ready = bool(usable) or not graph.sources.told
+        return JSONResponse(
+            {
+                "status": "ready" if ready else "no source can be asked",
+                "sources": {str(told.id): told.state.value for told in graph.sources.told},
+            },
+            status_code=200 if ready else 503,
+        )
+
+    async def front(_request: Request) -> Response:
+        return RedirectResponse("/graphql")
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await graph.close()
+
+    return Starlette(
+        routes=[
+            Route("/", front),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Mount("/graphql/page", assets()),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+        ],
+        middleware=[Middleware(GZipMiddleware, minimum_size=2048)],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,93 @@
+"""`/graphql`: GraphQL over HTTP, WebSocket and SSE; msgspec writes the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from graph.schema.build import GraphSchema
+from graph.schema.context import Context
+from graph.server.page import CONTENT_SECURITY_POLICY, page_html
+
+
+class Endpoint(GraphQL[Context, None]):
+    """Strawberry's ASGI view with our context, our JSON, our page and errors that are GraphQL."""
+
+    def __init__(
+        self,
+        schema: GraphSchema,
+        make_context: Callable[[Request | WebSocket], Context],
+        *,
+        example: str | None,
+    ) -> None:
+        super().__init__(
+            schema,
+            graphql_ide="graphiql" if example is not None else None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+        )
+        self._make_context = make_context
+        self._example = example or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            response = await self.run(Request(scope, receive))
+        except HTTPException as error:
+            response = _refusal(error)
+        await response(scope, receive, send)
+
+    async def get_context(
+        self, request: Request | WebSocket, response: Response | WebSocket
+    ) -> Context:
+        return self._make_context(request)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        html = page_html(self._example, str(request.scope.get("root_path", "")) or "/graphql")
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
+        return HTMLResponse(html, headers=headers)
+
+    def encode_json(self, data: object) -> bytes:
+        return _ENCODER.encode(data)
+
+    def decode_json(self, data: str | bytes) -> object:
+        return msgspec.json.decode(data)
+
+    def create_response(
+        self,
+        response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
+        sub_response: Response,
+    ) -> Response:
+        response = super().create_response(response_data, sub_response)
+        response.headers["cache-control"] = "no-store"
+        return response
+
+
+def _plain(value: object) -> Any:
+    # What scalars and enums did not turn into JSON is a fault of the schema, not of the caller.
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def _refusal(error: HTTPException) -> Response:
+    """a request that is no GraphQL request, answered with a GraphQL error"""
+    code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "BAD_REQUEST"
+    body: Mapping[str, Any] = {
+        "errors": [{"message": error.reason, "extensions": {"code": code}}]
+    }
+    return Response(
+        msgspec.json.encode(body), status_code=error.status_code, media_type="application/json"
+    )

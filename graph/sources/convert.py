@@ -1,0 +1,356 @@
+"""Wire to record, the only conversion there is.
+
+`compiled` makes one function out of the FIELDS rows that were asked for; it sets what was asked
+and nothing else. Blanks (missing, null, "", " ", zero dates) become None; zero stays zero.
+
+Converters raise ValueError for what is not as documented; the row is then skipped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+import phonenumbers
+
+from graph.errors import SourceMalformed
+from graph.sources.contract import Field, Site
+from graph.types.call import Party
+from graph.types.scalars import Money, as_json
+
+E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+
+
+class PerSite:
+    """A converter that needs the site: its zone, its region, its counters."""
+
+    def __init__(self, make: Callable[[Site], Callable[..., Any]]) -> None:
+        self.make = make
+
+
+# ---------------------------------------------------------------- converters
+
+
+def text(value: object) -> str | None:
+    """the text without blanks around it, or None"""
+    if value is None:
+        return None
+    stripped = str(value).strip()
+    return None if not stripped or stripped.startswith("0000-00-00") else stripped
+
+
+def integer(value: object) -> int | None:
+    """a whole number, which may come as text"""
+    if value is None or isinstance(value, int):
+        return value
+    stripped = str(value).strip()
+    return int(float(stripped)) if stripped else None
+
+
+seconds = integer
+"""whole seconds; 0 is 0 and a blank is None"""
+
+
+def boolean(value: object) -> bool | None:
+    """a yes or no, which may come as text or number"""
+    if value is None or isinstance(value, bool):
+        return value
+    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
+        str(value).strip().lower()
+    )
+
+
+def decimal(value: object) -> Decimal | None:
+    """an exact number; floats are taken as they print"""
+    stripped = text(value)
+    if stripped is None:
+        return None
+    try:
+        return Decimal(stripped)
+    except ArithmeticError:
+        raise ValueError(f"{stripped[:20]!r} is no number") from None
+
+
+def instant(value: object) -> datetime | None:
+    """RFC 3339 or ISO 8601 text with its zone; without one it is UTC"""
+    stripped = text(value)
+    if stripped is None:
+        return None
+    moment = datetime.fromisoformat(stripped)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
+
+
+def epoch(value: object) -> datetime | None:
+    """seconds since 1970 in UTC; 0 is absent"""
+    number = integer(value)
+    return datetime.fromtimestamp(number, UTC) if number else None
+
+
+def local(site: Site) -> Callable[[object], datetime | None]:
+    """ISO 8601 text (a blank or a T in the middle) in the site's zone.
+
+    Of a repeated autumn hour the first is meant. An offset in the text wins over the zone.
+    """
+    # A zone look-up costs more than the rest of the conversion; within an hour the offset is one.
+    offsets: dict[str, timedelta] = {}
+
+    def convert(value: object) -> datetime | None:
+        stripped = text(value)
+        if stripped is None:
+            return None
+        moment = datetime.fromisoformat(stripped)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        hour = stripped[:13]
+        offset = offsets.get(hour)
+        if offset is None:
+            if len(offsets) > 50_000:
+                offsets.clear()
+            at = moment.replace(minute=0, second=0, microsecond=0, tzinfo=site.zone)
+            offset = offsets[hour] = at.utcoffset() or timedelta()
+        return (moment - offset).replace(tzinfo=UTC)
+
+    return convert
+
+
+local_instant = PerSite(local)
+
+
+def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSite:
+    """A vendor's word by its table, compared in upper case without blanks around it.
+
+    A word that no table knows becomes `unknown` and is counted; a blank becomes `blank`, or
+    `unknown` without being counted.
+    """
+    known = {key.upper(): value for key, value in table.items()}
+    absent = unknown if blank is None else blank
+
+    def make(site: Site) -> Callable[[object], E]:
+        def convert(value: object) -> E:
+            stripped = text(value)
+            if stripped is None:
+                return absent
+            found = known.get(stripped.upper())
+            if found is None:
+                site.unknown_words[stripped[:60]] += 1
+                return unknown
+            return found
+
+        return convert
+
+    return PerSite(make)
+
+
+def code(table: Mapping[int, E], unknown: E) -> PerSite:
+    """a vendor's numeric word, like `word`"""
+    return word({str(key): value for key, value in table.items()}, unknown)
+
+
+def money(currency: str | None, *, per: int = 1) -> Callable[[object], Money | None]:
+    """an amount in units of 1/`per` of the currency"""
+
+    def convert(value: object) -> Money | None:
+        amount = decimal(value)
+        return None if amount is None else Money(amount=amount / per, currency=currency)
+
+    return convert
+
+
+@lru_cache(maxsize=65_536)
+def to_e164(number: str, region: str | None) -> str | None:
+    """E.164 with `+`, or None if the text is no number of a known country"""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def e164(*, plus: bool = False) -> PerSite:
+    """The number in international form. `plus`: the vendor leaves the `+` of such numbers out."""
+
+    def make(site: Site) -> Callable[[object], str | None]:
+        region = site.region
+
+        def convert(value: object) -> str | None:
+            number = text(value)
+            # Five digits and fewer are extensions and service numbers, in every country's plan.
+            if number is None or sum(map(str.isdigit, number)) < 6 or not number[-1].isdigit():
+                return None
+            if plus and number[0].isdigit() and not number.startswith("0"):
+                return to_e164("+" + number, None)
+            return to_e164(number, region)
+
+        return convert
+
+    return PerSite(make)
+
+
+def constant(value: T) -> Callable[..., T]:
+    """the same for every row"""
+    return lambda *_: value
+
+
+# ---------------------------------------------------------------- compiling
+
+_NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}
+
+
+def heads(paths: Iterable[str]) -> frozenset[str]:
+    """the first steps of the paths"""
+    return frozenset(path.partition(".")[0] for path in paths)
+
+
+def asked(field: Field, paths: frozenset[str], first: frozenset[str]) -> bool:
+    """The field's path is among those asked for; a field of a whole object answers for its parts."""
+    return field.path in paths or ("." not in field.path and field.path in first)
+
+
+def wire_keys(
+    wire: type[msgspec.Struct],
+    fields: Sequence[Field],
+    paths: frozenset[str],
+    always: Iterable[str] = (),
+) -> frozenset[str]:
+    """the names on the wire of everything that the asked paths are made of"""
+    names = {info.name: info.encode_name for info in msgspec.structs.fields(wire)}
+    first = heads(paths)
+    needed = set(always)
+    for field in fields:
+        if field.part is None and asked(field, paths, first):
+            needed.update((field.wire,) if isinstance(field.wire, str) else field.wire)
+    return frozenset(names[name] for name in needed)
+
+
+def compiled(
+    target: type[T],
+    fields: Sequence[Field],
+    paths: frozenset[str],
+    site: Site,
+    details: type | None = None,
+) -> Callable[[Any, Any], T]:
+    """A function from a wire row, and the row as sent, to a `target` with what was asked for.
+
+    `paths` are like "talk_seconds", "caller.number", "details.pin_code", "raw". Late parts that
+    were asked for are set to None; they are filled later.
+    """
+    nested = dict(_NESTED)
+    if details is not None:
+        nested["details"] = details
+    first = heads(paths)
+    names: dict[str, Any] = {"new": object.__new__, "Target": target, "as_json": as_json}
+    lines = ["def convert(w, raw):", " r = new(Target)"]
+    opened: set[str] = set()
+    done: set[str] = set()
+
+    def open_object(head: str) -> None:
+        if head not in opened:
+            opened.add(head)
+            names[f"T_{head}"] = nested[head]
+            lines.append(f" {head} = r.{head} = new(T_{head})")
+            if head == "details":
+                lines.append(f" {head}.vendor = vendor")
+
+    for place, field in enumerate(fields):
+        if not asked(field, paths, first):
+            continue
+        head, _, rest = field.path.partition(".")
+        done.add(field.path)
+        if rest:
+            open_object(head)
+        where = f"{head}.{rest}" if rest else f"r.{head}"
+        if field.part is not None:
+            lines.append(f" {where} = None")
+            continue
+        convert = field.convert.make(site) if isinstance(field.convert, PerSite) else field.convert
+        names[f"c{place}"] = convert
+        wire = (field.wire,) if isinstance(field.wire, str) else field.wire
+        lines.append(f" {where} = c{place}({', '.join('w.' + name for name in wire)})")
+    for path in sorted(paths - done):
+        head, _, rest = path.partition(".")
+        if head in nested and rest:
+            open_object(head)
+            if path == "details.vendor":
+                continue
+            lines.append(f" {head}.{rest} = None")
+        elif head in done or head in _GIVEN_LATER:
+            continue
+        elif head == "raw":
+            lines.append(" r.raw = None if raw is None else as_json(raw)")
+        else:
+            done.add(head)
+            lines.append(f" r.{head} = None")
+    names["vendor"] = getattr(details, "VENDOR_NAME", "")
+    lines.append(" return r")
+    exec(compile("\n".join(lines), "<compiled conversion>", "exec"), names)  # noqa: S102
+    made: Callable[[Any, Any], T] = names["convert"]
+    return made
+
+
+_GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})
+"""paths that are set by whoever reads the list, not by a vendor's mapping"""
+
+
+def convert_rows(
+    convert: Callable[[Any, Any], T], rows: Sequence[Any], raws: Sequence[Any] | None
+) -> tuple[list[T | None], int]:
+    """The rows converted, None where one is not as documented, and how many of those."""
+    made: list[T | None] = []
+    skipped = 0
+    for place, row in enumerate(rows):
+        try:
+            made.append(convert(row, None if raws is None else raws[place]))
+        except (ValueError, TypeError, ArithmeticError, KeyError):
+            # One row that is not as documented must not cost the others; it is counted.
+            made.append(None)
+            skipped += 1
+    return made, skipped
+
+
+# ---------------------------------------------------------------- decoding
+
+
+class Decoded(msgspec.Struct):
+    """The rows of a list, those as sent if wanted, and how many could not be decoded."""
+
+    rows: list[Any]
+    raws: list[msgspec.Raw] | None
+    skipped: int
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    """the body by the decoder; SourceMalformed names `what` and where it is not as documented"""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise SourceMalformed(f"{what} is not as documented: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        kind = "empty" if not body.strip() else "no JSON"
+        raise SourceMalformed(f"{what} is {kind} ({len(body)} bytes)") from None
+
+
+def decode_rows(
+    row: msgspec.json.Decoder[Any], raws: Sequence[msgspec.Raw], *, keep: bool
+) -> Decoded:
+    """Rows decoded one by one, so that one bad row is skipped and counted, not all of them."""
+    rows: list[Any] = []
+    kept: list[msgspec.Raw] = []
+    skipped = 0
+    for raw in raws:
+        try:
+            rows.append(row.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            skipped += 1
+            continue
+        kept.append(raw)
+    return Decoded(rows, kept if keep else None, skipped)

@@ -1,0 +1,93 @@
+"""PortSIP's JSON as sent. Source: REST API "Call Detail Records" (PBX 22.x), read August 2026.
+
+No field is marked as required. An unset time or text comes as "", as null, or not at all:
+
+    {"id": "700551909773148160", "caller": "101", "callee": "102", "answered_at": "",
+     "started_at": "2024-08-20T06:00:59.457188Z", "end_reason": "", "status_code": 486,
+     "duration": 0, ...}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Leg(msgspec.Struct, gc=False):
+    """A row of `/cdrs` and `/calllogs`, a leg of `/cdrs/{id}`, the object of `/calllogs/{id}`."""
+
+    id: str = ""
+    session_id: str | None = None
+    caller: str | None = None
+    caller_domain: str | None = None
+    caller_display_name: str | None = None
+    callee: str | None = None
+    callee_domain: str | None = None
+    callee_display_name: str | None = None
+    started_at: str | None = None
+    rang_at: str | None = None
+    answered_at: str | None = None
+    ended_at: str | None = None
+    call_id: str | None = None
+    direction: str | None = None
+    end_reason: str | None = None
+    reroute_reason: str | None = None
+    status_code: int | str | None = None
+    destination: str | None = None
+    outbound_caller_id: str | None = None
+    did_cid: str | None = None
+    trunk: str | None = None
+    duration: int | float | str | None = None
+    cost: float | str | None = None
+    billed_account: str | None = None
+    service_number: str | None = None
+    user_data: str | None = None
+
+
+class List(msgspec.Struct):
+    """A page: `count` is the total of the collection, not of the page."""
+
+    items: list[msgspec.Raw]
+    count: int | None = None
+
+
+class FastList(msgspec.Struct):
+    """A page whose rows are all as documented."""
+
+    items: list[Leg]
+    count: int | None = None
+
+
+class Legs(msgspec.Struct):
+    """The answer of `/cdrs/{id}`; `/user/cdrs/{id}` prints one object instead of a list."""
+
+    items: list[Leg] | Leg
+
+
+class RawLegs(msgspec.Struct):
+    """The same, as sent."""
+
+    items: Any
+
+
+class Fault(msgspec.Struct):
+    """One entry of an error body."""
+
+    code: str = "UNKNOWN"
+
+
+class Faults(msgspec.Struct):
+    """The body of an error, which may also be empty or an empty object."""
+
+    errors: list[Fault] = []
+
+
+class SignIn(msgspec.Struct):
+    """The token object, the 2FA object, or the older sign-in's, all with status 200."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    expires_in: float | None = None
+    expires_at: str | None = None
+    two_factor_enabled: bool = False

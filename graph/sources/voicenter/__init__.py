@@ -1,0 +1,1 @@
+"""Voicenter, a cloud telephone exchange: its call log as a source."""

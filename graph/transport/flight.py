@@ -1,0 +1,43 @@
+"""Identical reads of equal sight share one flight, which outlives a caller that gives up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Flights(Generic[T]):
+    """The flights under way, by key."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def join(self, key: Hashable, start: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+        """what the flight of this key brings, and whether somebody else had started it"""
+        task = self._under_way.get(key)
+        shared = task is not None
+        if task is None:
+
+            async def fly() -> T:
+                return await start()
+
+            task = asyncio.create_task(fly())
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(task), shared
+
+    def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            # Nobody may be left to hear of a failure; that is no fault of the event loop.
+            task.exception()
+
+    async def close(self) -> None:
+        """ends what is still under way"""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,254 @@
+"""LiveSource: the one place where a vendor's requests are signed, sent, repeated and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from graph.errors import (
+    SourceError,
+    SourceMalformed,
+    SourceOverBudget,
+    SourceRefused,
+    SourceRejected,
+    SourceThrottled,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from graph.observe import RequestNote, Timer, Trace, log
+from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
+from graph.transport.budget import Budget
+from graph.transport.flight import Flights
+from graph.transport.http import Transport
+from graph.transport.token import TokenKeeper
+from graph.types.source import Source
+
+T = TypeVar("T")
+
+_REPEATS = 2
+_FIRST_WAIT_SECONDS = 0.15
+
+
+class LiveSource:
+    """A source that can be asked."""
+
+    def __init__(
+        self,
+        told: Source,
+        manifest: Manifest,
+        site: Site,
+        transport: Transport,
+        *,
+        timer: Timer,
+        pace: Pace,
+        timeout_seconds: float,
+        max_bytes: int,
+        prefix: str = "",
+    ) -> None:
+        self.id = site.id
+        self.told = told
+        self.manifest = manifest
+        self.site = site
+        self.pace = pace
+        self.timeout_seconds = timeout_seconds
+        self._max_bytes = max_bytes
+        self._transport = transport
+        self._timer = timer
+        self.budget = Budget(pace, timer)
+        self._tokens = TokenKeeper(site, manifest.auth, timer, self._carry_sign_in)
+        self._flights: Flights[Reply] = Flights()
+        self._chance = random.Random()
+        self._failing = False
+        self._prefix = prefix
+
+    async def send(
+        self, request: Request, read: Callable[[Reply], T], trace: Trace
+    ) -> T:
+        """What `read` makes of the vendor's reply, or a SourceError.
+
+        A READ is repeated while deadline and retry budget last; a WRITE is sent once. Waiting ends
+        at the deadline, though a shared flight goes on for the others.
+        """
+        seen = trace.source(self.id)
+        if seen.started is None:
+            seen.started = self._timer.monotonic()
+        try:
+            for attempt in range(_REPEATS + 1):
+                try:
+                    reply = await self._once(request, trace, retry=attempt > 0)
+                    self._back()
+                    return read(reply)
+                except SourceError as error:
+                    wait = self._wait_before_repeat(request, error, attempt, trace)
+                    if wait is None:
+                        self._gone(error)
+                        raise
+                    seen.retries += 1
+                    await self._timer.sleep(wait)
+        finally:
+            seen.ended = self._timer.monotonic()
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Gives the token back and closes the connections."""
+        await self._flights.close()
+        await self._tokens.release()
+        await self._transport.close()
+
+    # ------------------------------------------------------------ one attempt
+
+    async def _once(self, request: Request, trace: Trace, *, retry: bool) -> Reply:
+        seen = trace.source(self.id)
+        if trace.max_requests is not None and trace.requests >= trace.max_requests:
+            raise SourceOverBudget(
+                "requests", f"maxRequests ({trace.max_requests}) is used up for this question"
+            )
+        remaining = trace.remaining_seconds
+        if remaining <= 0:
+            raise SourceOverBudget("deadline", "the deadline passed before it was asked")
+        note = RequestNote(
+            request.method,
+            request.path,
+            request.kind.value,
+            started_ms=trace.elapsed_ms(),
+            elapsed_ms=0,
+            status=None,
+            bytes=0,
+            retry=retry,
+            shared=False,
+        )
+        began = self._timer.monotonic()
+        try:
+            async with asyncio.timeout(remaining):
+                if request.kind is Kind.READ:
+                    key = (trace.caller.sight, request)
+                    reply, note.shared = await self._flights.join(
+                        key, lambda: self._fly(request, trace)
+                    )
+                else:
+                    reply = await self._fly(request, trace)
+            note.status, note.bytes = reply.status, len(reply.body)
+            return reply
+        except TimeoutError:
+            note.error = "TIMEOUT"
+            raise SourceOverBudget(
+                "deadline", "no answer before the deadline of this question"
+            ) from None
+        except SourceError as error:
+            note.error = error.state
+            raise
+        finally:
+            note.elapsed_ms = round((self._timer.monotonic() - began) * 1000)
+            seen.notes.append(note)
+            if note.shared:
+                seen.shared += 1
+            else:
+                seen.requests += 1
+
+    async def _fly(self, request: Request, trace: Trace) -> Reply:
+        stale: Token | None = None
+        renewed = False
+        while True:
+            token = await (self._tokens.renew(stale) if renewed else self._tokens.get())
+            signed = self.manifest.auth.sign(self.site, request, token)
+            async with self.budget.slot(trace):
+                reply = await self._carry(signed)
+            verdict = self._judge(reply, request)
+            if verdict is None:
+                return reply
+            if isinstance(verdict, SourceError):
+                if isinstance(verdict, SourceThrottled):
+                    self.budget.pause(verdict.retry_after_seconds or 0.0)
+                raise verdict
+            if renewed or token is None:
+                raise SourceRefused(
+                    "it does not take our credentials for this request"
+                    + (" even right after signing in" if renewed else "")
+                )
+            stale, renewed = token, True
+
+    async def _carry(self, request: Request) -> Reply:
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                return await self._transport.send(
+                    request, timeout=self.timeout_seconds, max_bytes=self._max_bytes
+                )
+        except TimeoutError:
+            raise SourceTimeout(f"no whole answer within {self.timeout_seconds:g} s") from None
+
+    async def _carry_sign_in(self, request: Request) -> Reply:
+        try:
+            reply = await self._carry(request)
+        except (SourceUnavailable, SourceTimeout):
+            await self._timer.sleep(_FIRST_WAIT_SECONDS)
+            reply = await self._carry(request)
+        verdict = self._judge(reply, request)
+        if isinstance(verdict, SourceError):
+            raise verdict
+        if verdict is not None:
+            raise SourceRefused("it refused to sign us in")
+        return reply
+
+    # ------------------------------------------------------------ verdicts
+
+    def _judge(self, reply: Reply, request: Request) -> SourceError | Expired | None:
+        verdict = self.manifest.judge(reply, request)
+        if verdict is not None or 200 <= reply.status < 300 or reply.status in request.accept:
+            return verdict
+        return by_status(reply)
+
+    def _wait_before_repeat(
+        self, request: Request, error: SourceError, attempt: int, trace: Trace
+    ) -> float | None:
+        """seconds to wait before the request is sent again; None: it is not"""
+        if request.kind is not Kind.READ or attempt >= _REPEATS:
+            return None
+        if not isinstance(error, SourceTimeout | SourceUnavailable | SourceThrottled):
+            return None
+        backoff = _FIRST_WAIT_SECONDS * 3**attempt * (0.5 + self._chance.random())
+        wait = max(backoff, error.retry_after_seconds or 0.0)
+        return wait if wait < trace.remaining_seconds else None
+
+    def _gone(self, error: SourceError) -> None:
+        if not self._failing and not isinstance(error, SourceOverBudget):
+            self._failing = True
+            log.warning("source %s is failing: %s: %s", self.id, error.state, error)
+
+    def _back(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.warning("source %s is back", self.id)
+
+
+def by_status(reply: Reply) -> SourceError | Expired:
+    """what a status outside 2xx means where the vendor's documents say nothing else"""
+    status = reply.status
+    what = f"it answered with HTTP status {status}"
+    if status == 401:
+        return Expired()
+    if status in (403, 407):
+        return SourceRefused(f"{what}: our credentials, rights or address are refused")
+    if status == 429:
+        return SourceThrottled(
+            f"{what}: too many requests", retry_after_seconds=retry_after(reply)
+        )
+    if status == 408:
+        return SourceTimeout(what)
+    if status >= 500:
+        return SourceUnavailable(what, retry_after_seconds=retry_after(reply))
+    if 300 <= status < 400:
+        return SourceMalformed(f"{what}: redirects are not followed; check base_url")
+    if status == 404:
+        return SourceRejected(f"{what}: no such address; check base_url and the options")
+    return SourceRejected(what)
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3) that gives seconds; None otherwise."""
+    value = reply.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        return None

@@ -1,0 +1,32 @@
+"""The vendors, an enum made from the folder names under `sources/` without importing them."""
+
+from __future__ import annotations
+
+import pkgutil
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import strawberry
+
+SOURCES = Path(__file__).parent.parent / "sources"
+
+
+def vendor_names() -> tuple[str, ...]:
+    """the names of the vendor folders, sorted; nothing is imported"""
+    return tuple(
+        sorted(module.name for module in pkgutil.iter_modules([str(SOURCES)]) if module.ispkg)
+    )
+
+
+if TYPE_CHECKING:
+
+    class Vendor(Enum):
+        """A company whose phone systems can be asked; the members are the folder names."""
+
+else:
+    Vendor = strawberry.enum(
+        Enum("Vendor", {name.upper(): name for name in vendor_names()}),
+        name="Vendor",
+        description="A company whose phone systems can be asked.",
+    )
