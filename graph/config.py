@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +71,26 @@ def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Setti
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is no TOML: {error}") from None
     return settings(tree, environment, file.parent)
+
+
+_FILE, _SHARE, _SECRET = "CDR_GRAPH_CONFIG", "CDR_GRAPH_SHARE", "CDR_GRAPH_SECRET"
+
+
+def for_workers(path: Path, workers: int, made: Settings) -> dict[str, str]:
+    """What worker processes need to know, as environment variables.
+
+    They must share one secret, or a cursor of one would be refused by the next.
+    """
+    given = made.server.secret
+    secret = secrets.token_urlsafe(32) if given is None else given.reveal()
+    return {_FILE: str(path.resolve()), _SHARE: str(workers), _SECRET: secret}
+
+
+def of_worker() -> tuple[Settings, int]:
+    """the settings of a worker process, and among how many it shares every budget"""
+    made = load(os.environ[_FILE])
+    server = msgspec.structs.replace(made.server, secret=Secret(os.environ[_SECRET]))
+    return msgspec.structs.replace(made, server=server), int(os.environ[_SHARE])
 
 
 def settings(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from graph.caller import Caller
+from graph.privacy import redact
 
 log = logging.getLogger("cdr_graph")
 
@@ -45,6 +46,22 @@ class RequestNote(msgspec.Struct):
     shared: bool
     error: str | None = None
     rows: int | None = None
+    date: str | None = None
+    """the reply's own idea of the time (RFC 9110, 6.6.1)"""
+
+
+class _Redacted(logging.Formatter):
+    """Log lines without tokens and without whole phone numbers, whoever wrote them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def write_logs(level: str = "INFO") -> None:
+    """Sends the logs of this process to standard error, redacted."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 class SourceTrace(msgspec.Struct):

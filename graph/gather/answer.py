@@ -7,7 +7,7 @@ from typing import Any
 
 from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
-from graph.gather.cut import Cut, cut, edge_cursor, window_of
+from graph.gather.cut import Cut, cut, edge_cursor, not_run, window_of
 from graph.gather.keys import Kind, NodeId
 from graph.gather.parts import Loaders
 from graph.gather.plan import Plan
@@ -34,14 +34,18 @@ async def page(
     signer: keys.Signer,
     loaders: Loaders,
     *,
-    on_partial: OnPartial,
-    cursors_wanted: bool,
+    on_partial: OnPartial = OnPartial.RETURN,
+    cursors_wanted: bool = False,
+    dry_run: bool = False,
 ) -> CallRecordConnection | CallLogConnection:
-    """One page of a list; SourcesFailed if no source could answer."""
+    """One page of a list; SourcesFailed if no source could answer. `dry_run`: nobody is asked."""
     parts.check_late_parts(plan, trace)
-    runs = await ask.all_sources(plan, trace)
-    made = cut(plan, runs, trace, signer)
-    _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
+    if dry_run:
+        made = not_run(plan)
+    else:
+        runs = await ask.all_sources(plan, trace)
+        made = cut(plan, runs, trace, signer)
+        _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
     kind: Kind = (
         "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
     )

@@ -63,6 +63,23 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
     )
 
 
+def not_run(plan: Plan) -> Cut:
+    """what is said where a plan was made and nobody was asked"""
+    unasked = [
+        _not_asked(NotAsked(source.live.told, OutcomeState.UNKNOWN, "a dry run: not asked"))
+        for source in plan.sources
+    ]
+    return Cut(
+        entries=[],
+        page_info=PageInfo(
+            has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None
+        ),
+        count=Count(value=None, relation=CountRelation.UNKNOWN),
+        outcomes=unasked + [_not_asked(source) for source in plan.not_asked],
+        complete=False,
+    )
+
+
 def window_of(plan: Plan) -> TimeWindow:
     """the window the answer speaks of"""
     return TimeWindow(since=plan.since, until=plan.until)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Literal
 
 import msgspec
@@ -21,7 +22,8 @@ from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.answer import OutcomeState
 from graph.types.call import CallUnit
-from graph.types.inputs import CallFilter
+from graph.types.inputs import CallFilter, SourceCondition
+from graph.types.scalars import IntRange
 from graph.types.source import Source, SourceState
 
 ListKind = Literal["records", "logs"]
@@ -381,12 +383,14 @@ def _own_conditions(filter: CallFilter, source_id: str) -> list[Condition]:
 
 def _plain(value: Any) -> Any:
     """a filter as plain data, the same for the same meaning"""
-    if hasattr(value, "__strawberry_definition__"):
-        return {
-            name: _plain(inner) for name, inner in sorted(vars(value).items()) if inner is not None
-        }
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, datetime):
         return keys.to_us(value)
-    return getattr(value, "value", value)
+    if isinstance(value, CallFilter | IntRange | SourceCondition):
+        return {
+            name: _plain(inner) for name, inner in sorted(vars(value).items()) if inner is not None
+        }
+    return value

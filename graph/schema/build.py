@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphql import GraphQLError
 from strawberry import Schema
-from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -43,13 +45,21 @@ def present(error: GraphQLError) -> None:
     error.extensions = {"code": "INTERNAL"}
 
 
+class Explained(SchemaExtension):
+    """Adds `extensions.plan` where a field was asked to explain itself."""
+
+    def get_results(self) -> dict[str, Any]:
+        context = self.execution_context.context
+        return {"plan": context.plans} if context is not None and context.plans else {}
+
+
 def build() -> GraphSchema:
     """The schema with the details types of every vendor folder."""
     schema = GraphSchema(
         query=Query,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[lambda: _PARSED, lambda: _VALIDATED],
+        extensions=[lambda: _PARSED, lambda: _VALIDATED, Explained],
     )
     without_null_defaults(schema._schema)  # noqa: SLF001  # Strawberry has no other way to it
     return schema

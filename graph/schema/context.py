@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import strawberry
@@ -36,6 +35,8 @@ class Context:
         self.caller = caller
         self.request = request
         self.traces: list[Trace] = []
+        self.plans: list[dict[str, Any]] = []
+        """what `options.explain` wants to be told"""
         self._loaders: dict[int, Loaders] = {}
         self._plain: Trace | None = None
 
@@ -66,9 +67,14 @@ class Context:
         """the loaders that go with a trace"""
         return self._loaders.setdefault(id(trace), Loaders(self.sources, trace))
 
-    def facts(self) -> Mapping[str, Any]:
-        """what the operation did so far, for extensions and headers"""
-        return {"request_id": self.traces[0].request_id if self.traces else None}
+    def server_timing(self) -> str:
+        """where the time went, per source, as the Server-Timing header says it"""
+        spent: dict[str, int] = {}
+        for trace in self.traces:
+            for source, seen in trace.sources.items():
+                spent[source] = max(spent.get(source, 0), seen.elapsed_ms)
+        total = max((trace.elapsed_ms() for trace in self.traces), default=0)
+        return ", ".join(f"{name};dur={ms}" for name, ms in [*spent.items(), ("total", total)])
 
 
 Info = strawberry.Info[Context, None]

@@ -6,12 +6,13 @@ import strawberry
 
 from graph.errors import NotAllowed
 from graph.gather import answer, plan
+from graph.gather.explain import plan_facts
 from graph.gather.plan import ListKind
 from graph.schema import selection
 from graph.schema.context import Context, Info
 from graph.types.answer import CallLogConnection, CallRecordConnection, CallRecordLookup
 from graph.types.call import CallLog, CallRecord, CallUnit, Node
-from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef, OnPartial
+from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef
 from graph.types.source import Source
 
 _LIST = (
@@ -45,14 +46,21 @@ async def _page(
         wanted=page,
         paths=paths,
     )
-    return await answer.page(
-        made,
-        trace,
-        context.signer,
-        context.loaders(trace),
-        on_partial=OnPartial.RETURN if options is None else options.on_partial,
-        cursors_wanted=selected.has("edges.cursor"),
-    )
+    asked = options or AskOptions()
+    try:
+        return await answer.page(
+            made,
+            trace,
+            context.signer,
+            context.loaders(trace),
+            on_partial=asked.on_partial,
+            cursors_wanted=selected.has("edges.cursor"),
+            dry_run=asked.dry_run,
+        )
+    finally:
+        if asked.explain or asked.dry_run:
+            field = ".".join(str(step) for step in info.path.as_list())
+            context.plans.append(plan_facts(made, trace, field))
 
 
 def _permit(context: Context, paths: frozenset[str]) -> None:

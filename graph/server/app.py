@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
 from graph.config import Settings
@@ -35,6 +37,7 @@ class Graph:
         *,
         timer: Timer | None = None,
         make_transport: MakeTransport = httpx_transport,
+        share: int = 1,
     ) -> None:
         self.settings = settings
         self.timer = timer or system_timer()
@@ -46,7 +49,9 @@ class Graph:
         else:
             secret = settings.server.secret.reveal().encode()
         self.signer = Signer(secret)
-        self.sources: Sources = open_sources(settings, self.timer, secret, make_transport)
+        self.sources: Sources = open_sources(
+            settings, self.timer, secret, make_transport, share=share
+        )
         self.schema = build()
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
@@ -54,6 +59,21 @@ class Graph:
         return Context(
             self.sources, self.settings.server, self.signer, self.timer, caller, request
         )
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """the answer to one query as a client gets it, without HTTP"""
+        result = await self.schema.execute(
+            query,
+            variable_values=None if variables is None else dict(variables),
+            context_value=self.context(),
+        )
+        assert isinstance(result, ExecutionResult)
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [error.formatted for error in result.errors]
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        return answer
 
     async def close(self) -> None:
         """Gives tokens back and closes connections."""

@@ -51,7 +51,10 @@ class Endpoint(GraphQL[Context, None]):
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
-        return self._make_context(request)
+        context = self._make_context(request)
+        if isinstance(response, Response):
+            response.context = context  # type: ignore[attr-defined]
+        return context
 
     async def render_graphql_ide(self, request: Request) -> Response:
         html = page_html(self._example, str(request.scope.get("root_path", "")) or "/graphql")
@@ -71,6 +74,9 @@ class Endpoint(GraphQL[Context, None]):
     ) -> Response:
         response = super().create_response(response_data, sub_response)
         response.headers["cache-control"] = "no-store"
+        context: Context | None = getattr(sub_response, "context", None)
+        if context is not None:
+            response.headers["server-timing"] = context.server_timing()
         return response
 
 

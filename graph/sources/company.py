@@ -141,10 +141,13 @@ _HOURS = (1, 1, 1, 1, 1, 2, 4, 12, 40, 70, 80, 75, 50, 62, 78, 74, 60, 35, 14, 8
 _SAME_SECOND = 0.2
 
 
-def calls(*, seed: int, count: int, until: datetime, days: float = 30.0) -> list[Call]:
+def calls(
+    *, seed: int, count: int, until: datetime, days: float = 30.0, first_number: int = 1
+) -> list[Call]:
     """`count` calls that began in the `days` before `until` (UTC), sorted by start.
 
-    About a fifth of them begin in the same second as another one.
+    About a fifth of them begin in the same second as another one. They are numbered from
+    `first_number` on.
     """
     chance = random.Random(seed)
     since = until - timedelta(days=days)
@@ -157,7 +160,7 @@ def calls(*, seed: int, count: int, until: datetime, days: float = 30.0) -> list
             while len(starts) < count and chance.random() < _SAME_SECOND:
                 starts.append(starts[-1])
     starts.sort()
-    return [_call(chance, number, at) for number, at in enumerate(starts, 1)]
+    return [_call(chance, number, at) for number, at in enumerate(starts, first_number)]
 
 
 def _outside(chance: random.Random) -> Person:

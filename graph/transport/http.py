@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Protocol
@@ -10,6 +11,11 @@ import httpx
 
 from graph.errors import SourceMalformed, SourceTimeout, SourceUnavailable
 from graph.sources.contract import Reply, Request
+
+
+# httpx tells every address at INFO, and some vendors' addresses hold their token.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 class Transport(Protocol):

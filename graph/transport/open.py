@@ -52,8 +52,12 @@ def open_sources(
     timer: Timer,
     hash_key: bytes,
     make_transport: MakeTransport = httpx_transport,
+    share: int = 1,
 ) -> Sources:
-    """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error."""
+    """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error.
+
+    `share`: how many processes share each source's pace, of which each takes its part.
+    """
     told: list[Source] = []
     live: dict[str, LiveSource] = {}
     for place, entry in enumerate(settings.sources, 1):
@@ -70,7 +74,9 @@ def open_sources(
             source.reason = "it is switched off in the configuration (enabled = false)"
             continue
         try:
-            live[entry.id] = _live(entry, manifest, source, timer, hash_key, make_transport)
+            live[entry.id] = _live(
+                entry, manifest, source, timer, hash_key, make_transport, share
+            )
         except ConfigError as error:
             source.state = SourceState.DISABLED
             source.reason = str(error)
@@ -97,6 +103,7 @@ def _live(
     timer: Timer,
     hash_key: bytes,
     make_transport: MakeTransport,
+    share: int,
 ) -> LiveSource:
     try:
         zone = ZoneInfo(told.time_zone)
@@ -115,9 +122,12 @@ def _live(
         facts={},
     )
     pace = Pace(
-        requests_per_second=entry.requests_per_second or manifest.pace.requests_per_second,
-        burst=manifest.pace.burst,
-        max_concurrency=entry.max_concurrency or manifest.pace.max_concurrency,
+        requests_per_second=(entry.requests_per_second or manifest.pace.requests_per_second)
+        / share,
+        burst=max(1, manifest.pace.burst // share),
+        max_concurrency=max(
+            1, (entry.max_concurrency or manifest.pace.max_concurrency) // share
+        ),
     )
     try:
         transport = make_transport(entry, manifest, base_url)

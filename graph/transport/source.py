@@ -19,6 +19,7 @@ from graph.errors import (
 )
 from graph.observe import RequestNote, Timer, Trace, log
 from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
+from graph.transport.breaker import Breaker, RetryBudget
 from graph.transport.budget import Budget
 from graph.transport.flight import Flights
 from graph.transport.http import Transport
@@ -28,6 +29,8 @@ from graph.types.source import Source
 T = TypeVar("T")
 
 _REPEATS = 2
+_SICK = (SourceTimeout, SourceUnavailable, SourceThrottled)
+"""what may be different a moment later"""
 _FIRST_WAIT_SECONDS = 0.15
 
 
@@ -45,7 +48,6 @@ class LiveSource:
         pace: Pace,
         timeout_seconds: float,
         max_bytes: int,
-        prefix: str = "",
     ) -> None:
         self.id = site.id
         self.told = told
@@ -61,7 +63,8 @@ class LiveSource:
         self._flights: Flights[Reply] = Flights()
         self._chance = random.Random()
         self._failing = False
-        self._prefix = prefix
+        self.breaker = Breaker(timer)
+        self._retries = RetryBudget()
 
     async def send(
         self, request: Request, read: Callable[[Reply], T], trace: Trace
@@ -130,6 +133,7 @@ class LiveSource:
                 else:
                     reply = await self._fly(request, trace)
             note.status, note.bytes = reply.status, len(reply.body)
+            note.date = reply.headers.get("date")
             return reply
         except TimeoutError:
             note.error = "TIMEOUT"
@@ -154,8 +158,7 @@ class LiveSource:
             token = await (self._tokens.renew(stale) if renewed else self._tokens.get())
             signed = self.manifest.auth.sign(self.site, request, token)
             async with self.budget.slot(trace):
-                reply = await self._carry(signed)
-            verdict = self._judge(reply, request)
+                verdict, reply = await self._watched(signed, request)
             if verdict is None:
                 return reply
             if isinstance(verdict, SourceError):
@@ -169,6 +172,27 @@ class LiveSource:
                 )
             stale, renewed = token, True
 
+    async def _watched(
+        self, signed: Request, request: Request
+    ) -> tuple[SourceError | Expired | None, Reply]:
+        """the reply and what it means, past the breaker, which learns how it went"""
+        self.breaker.enter()
+        self._retries.request()
+        failed: bool | None = None
+        began = self._timer.monotonic()
+        try:
+            reply = await self._carry(signed)
+            verdict = self._judge(reply, request)
+            slow = self._timer.monotonic() - began > self.timeout_seconds * 0.9
+            failed = slow or isinstance(verdict, _SICK)
+        except SourceError as error:
+            failed = isinstance(error, _SICK)
+            raise
+        else:
+            return verdict, reply
+        finally:
+            self.breaker.leave(failed=failed)
+
     async def _carry(self, request: Request) -> Reply:
         try:
             async with asyncio.timeout(self.timeout_seconds):
@@ -180,11 +204,10 @@ class LiveSource:
 
     async def _carry_sign_in(self, request: Request) -> Reply:
         try:
-            reply = await self._carry(request)
+            verdict, reply = await self._watched(request, request)
         except (SourceUnavailable, SourceTimeout):
             await self._timer.sleep(_FIRST_WAIT_SECONDS)
-            reply = await self._carry(request)
-        verdict = self._judge(reply, request)
+            verdict, reply = await self._watched(request, request)
         if isinstance(verdict, SourceError):
             raise verdict
         if verdict is not None:
@@ -205,11 +228,13 @@ class LiveSource:
         """seconds to wait before the request is sent again; None: it is not"""
         if request.kind is not Kind.READ or attempt >= _REPEATS:
             return None
-        if not isinstance(error, SourceTimeout | SourceUnavailable | SourceThrottled):
+        if not isinstance(error, _SICK):
             return None
         backoff = _FIRST_WAIT_SECONDS * 3**attempt * (0.5 + self._chance.random())
         wait = max(backoff, error.retry_after_seconds or 0.0)
-        return wait if wait < trace.remaining_seconds else None
+        if wait >= trace.remaining_seconds or not self._retries.take():
+            return None
+        return wait
 
     def _gone(self, error: SourceError) -> None:
         if not self._failing and not isinstance(error, SourceOverBudget):
