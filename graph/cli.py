@@ -190,7 +190,9 @@ def _demo(given: argparse.Namespace) -> int:
         graph = Graph(twin_settings(twins))
         app = create_app(graph, example=examples.FIRST)
         address = f"http://{HOST}:{listener.getsockname()[1]}/graphql"
-        print(examples.welcome(address, [(twin.vendor, twin.address) for twin in twins]), flush=True)
+        print(
+            examples.welcome(address, [(twin.vendor, twin.address) for twin in twins]), flush=True
+        )
         await serve_all([(app, listener), *((twin.app, twin.listener) for twin in twins)])
 
     asyncio.run(run())
@@ -262,7 +264,7 @@ def _simulate(given: argparse.Namespace) -> int:
 
 
 def _as_toml(twins: Sequence[Twin]) -> str:
-    """a configuration that reaches the twins"""
+    """A configuration that reaches the twins"""
     lines: list[str] = []
     for twin in twins:
         entry = twin.entry

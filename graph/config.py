@@ -87,7 +87,7 @@ def for_workers(path: Path, workers: int, made: Settings) -> dict[str, str]:
 
 
 def of_worker() -> tuple[Settings, int]:
-    """the settings of a worker process, and among how many it shares every budget"""
+    """The settings of a worker process, and among how many it shares every budget"""
     made = load(os.environ[_FILE])
     server = msgspec.structs.replace(made.server, secret=Secret(os.environ[_SECRET]))
     return msgspec.structs.replace(made, server=server), int(os.environ[_SHARE])
@@ -114,7 +114,7 @@ def settings(
 
 
 def secret_hook(kind: type, value: object) -> object:
-    """lets msgspec make Secrets out of text"""
+    """Lets msgspec make Secrets out of text"""
     if kind is Secret:
         if isinstance(value, Secret):
             return value
@@ -125,7 +125,7 @@ def secret_hook(kind: type, value: object) -> object:
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """a sentence that names an unknown key and the nearest known one"""
+    """A sentence that names an unknown key and the nearest known one"""
     near = difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
     return f"unknown key {key!r}{hint}"
@@ -140,9 +140,7 @@ def _known_keys(tree: object, kind: type[msgspec.Struct], where: str) -> None:
             raise ConfigError(unknown_key(where + key, known))
 
 
-def _resolve(
-    value: Any, where: str, environment: Mapping[str, str], folder: Path
-) -> Any:
+def _resolve(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:
     if isinstance(value, Mapping):
         return {
             key: _resolve(entry, f"{where}.{key}".lstrip("."), environment, folder)

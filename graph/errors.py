@@ -2,7 +2,7 @@
 
     GraphError
     ├── BadUserInput          the caller must change an argument    → error BAD_USER_INPUT
-    ├── NotAllowed            no token, or not this scope           → error UNAUTHENTICATED, FORBIDDEN
+    ├── NotAllowed            no token, or not this scope           → error FORBIDDEN
     ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
     ├── SourcesFailed         no source could answer                → error of the root field
     ├── SourceError           one source could not answer           → an Outcome, others go on
@@ -10,8 +10,8 @@
     │   ├── SourceUnavailable   UNAVAILABLE  the same: no connection, or 5xx
     │   ├── SourceThrottled     THROTTLED    waited for if the deadline allows
     │   ├── SourceResting       BREAKER_OPEN nothing was sent; asked again when the breaker probes
-    │   ├── SourceOverBudget    BUDGET       our own limit stopped it; nothing is wrong with the vendor
-    │   ├── SourceRefused       REFUSED      never again: credentials, rights or address; a person acts
+    │   ├── SourceOverBudget    BUDGET       our own limit stopped it; the vendor is well
+    │   ├── SourceRefused       REFUSED      never again: credentials, rights; a person acts
     │   ├── SourceRejected      REJECTED     never again: our request was wrong
     │   └── SourceMalformed     MALFORMED    never again: the answer is not as documented
     └── ConfigError           the program cannot start              → one line, exit code 2
@@ -32,7 +32,7 @@ class GraphError(Exception):
     code: ClassVar[str] = "INTERNAL"
 
     def extensions(self) -> dict[str, Any]:
-        """what a GraphQL error says beside its message"""
+        """What a GraphQL error says beside its message"""
         return {"code": self.code}
 
 

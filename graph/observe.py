@@ -1,4 +1,4 @@
-"""What one operation did: the one record that outcomes, explanations, headers and logs are made of."""
+"""What one operation did: the one record of outcomes, explanations, headers and logs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Timer(msgspec.Struct, frozen=True):
 
 
 def system_timer() -> Timer:
-    """the machine's own clock"""
-    import asyncio  # noqa: PLC0415
+    """The machine's own clock"""
+    import asyncio
 
     return Timer(lambda: datetime.now(UTC), monotonic, asyncio.sleep)
 

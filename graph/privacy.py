@@ -16,7 +16,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """the text itself, for the one place that sends it"""
+        """The text itself, for the one place that sends it"""
         return self._text
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class Secret:
 
 
 def keyed_hash(key: bytes, text: str, *, length: int = 20) -> str:
-    """hex digits that are equal for equal text and say nothing about it without the key"""
+    """Hex digits that are equal for equal text and say nothing about it without the key"""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:length]
 
 

@@ -81,11 +81,13 @@ class Api:
         )
         assert not hasattr(result, "initial_result")
         errors = [error.formatted for error in result.errors or []]  # type: ignore[union-attr]
-        return Answered({
-            "data": result.data,  # type: ignore[union-attr]
-            "errors": errors,
-            "extensions": result.extensions,  # type: ignore[union-attr]
-        })
+        return Answered(
+            {
+                "data": result.data,  # type: ignore[union-attr]
+                "errors": errors,
+                "extensions": result.extensions,  # type: ignore[union-attr]
+            }
+        )
 
     async def good(self, query: str, **variables: Any) -> Any:
         """the data of a query that must not have errors"""

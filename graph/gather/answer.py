@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from graph.errors import BadUserInput, SourceError, SourcesFailed
@@ -12,7 +13,7 @@ from graph.gather.keys import Kind, NodeId
 from graph.gather.parts import Loaders
 from graph.gather.plan import Plan
 from graph.observe import Trace
-from graph.sources.contract import RowKey
+from graph.sources.contract import LONGEST_CALL_SECONDS, RowKey
 from graph.transport.source import LiveSource
 from graph.types.answer import (
     CallLogConnection,
@@ -46,15 +47,13 @@ async def page(
         runs = await ask.all_sources(plan, trace)
         made = cut(plan, runs, trace, signer)
         _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
-    kind: Kind = (
-        "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
-    )
+    kind: Kind = "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
     await parts.finish(made.entries, kind, plan.paths, loaders)
     nodes = [entry.record for entry in made.entries]
     about: dict[str, Any] = {
         "nodes": nodes,
         "page_info": made.page_info,
-        "count": made.count,
+        "count": made.total,
         "complete": made.complete,
         "window": window_of(plan),
         "outcomes": made.outcomes,
@@ -64,9 +63,7 @@ async def page(
     ]
     if plan.kind == "logs":
         return CallLogConnection(
-            edges=[
-                CallLogEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)
-            ],
+            edges=[CallLogEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
             **about,
         )
     return CallRecordConnection(
@@ -76,12 +73,12 @@ async def page(
 
 
 def _refuse(made: Cut, on_partial: OnPartial, trace: Trace, *, answered: bool) -> None:
-    """raises if nobody answered, or not everybody did and the caller wants all or nothing"""
+    """Raises if nobody answered, or not everybody did and the caller wants all or nothing"""
     bad = [outcome for outcome in made.outcomes if outcome.state is not OutcomeState.OK]
     if made.outcomes and not answered:
         raise SourcesFailed(
             f"no source could answer (request {trace.request_id}): " + _sentences(bad),
-            code=bad[0].state.value,
+            code=bad[0].state.name,
             retryable=any(outcome.retryable for outcome in bad),
             outcomes=[_plain(outcome) for outcome in made.outcomes],
         )
@@ -141,62 +138,103 @@ def _failure(live: LiveSource, error: SourceError, trace: Trace) -> SourcesFaile
     outcome = _outcome(live, error, trace, records=0)
     return SourcesFailed(
         f"source {live.id} could not answer (request {trace.request_id}): {error}",
-        code=outcome.state.value,
+        code=outcome.state.name,
         retryable=outcome.retryable,
         outcomes=[_plain(outcome)],
     )
 
 
-async def lookup(
-    id: str | None, native: NativeCallRef | None, paths: frozenset[str], loaders: Loaders
-) -> CallRecordLookup:
+def read_ref(id: str | None, native: NativeCallRef | None) -> NodeId:
+    """What a reference to a record holds; BadUserInput if it cannot be one"""
+    if native is None:
+        return keys.read_id(str(id), "ref.id")
+    if not native.native_id:
+        raise BadUserInput("ref.native.nativeId", "an empty id finds nothing")
+    started_us = None if native.started_at is None else keys.to_us(native.started_at)
+    return NodeId("record", str(native.source), native.native_id, started_us)
+
+
+async def lookup(node: NodeId, paths: frozenset[str], loaders: Loaders) -> CallRecordLookup:
     """What became of looking for one record; a source's failure is a state, not an error."""
-    if native is not None:
-        if not native.native_id:
-            raise BadUserInput("ref.native.nativeId", "an empty id finds nothing")
-        node = NodeId(
-            "record",
-            str(native.source),
-            native.native_id,
-            None if native.started_at is None else keys.to_us(native.started_at),
-        )
-    else:
-        node = keys.read_id(str(id), "ref.id")
     live = _seen(node, loaders)
     if live is None or node.kind not in ("record", "leg"):
-        return CallRecordLookup(
-            state=LookupState.NOT_FOUND, record=None, retry_at=None, outcome=None
-        )
+        return _looked(LookupState.NOT_FOUND)
+    trace = loaders.trace
     row = RowKey(node.row, node.started_at)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
-        return CallRecordLookup(
-            state=LookupState.UNKNOWN,
-            record=None,
-            retry_at=None,
-            outcome=_outcome(live, found, loaders.trace, records=0),
-        )
-    outcome = _outcome(live, None, loaders.trace, records=0 if found.record is None else 1)
+        return _looked(LookupState.UNKNOWN, outcome=_outcome(live, found, trace, records=0))
     if found.record is not None:
-        return CallRecordLookup(
-            state=LookupState.FOUND, record=found.record, retry_at=None, outcome=outcome
-        )
-    if not found.ready:
-        wait = timedelta(seconds=found.retry_after_seconds or 0)
-        return CallRecordLookup(
-            state=LookupState.NOT_READY,
-            record=None,
-            retry_at=loaders.trace.timer.now() + wait,
-            outcome=outcome,
-        )
-    return CallRecordLookup(
-        state=LookupState.NOT_FOUND, record=None, retry_at=None, outcome=outcome
-    )
+        outcome = _outcome(live, None, trace, records=1)
+        return _looked(LookupState.FOUND, record=found.record, outcome=outcome)
+    outcome = _outcome(live, None, trace, records=0)
+    if not found.ready and _may_still_come(live, node, trace):
+        retry_at = trace.timer.now() + timedelta(seconds=live.manifest.readiness.every_seconds)
+        return _looked(LookupState.NOT_READY, retry_at=retry_at, outcome=outcome)
+    return _looked(LookupState.NOT_FOUND, outcome=outcome)
 
 
-def _outcome(
-    live: LiveSource, error: SourceError | None, trace: Trace, *, records: int
-) -> Outcome:
+def _may_still_come(live: LiveSource, node: NodeId, trace: Trace) -> bool:
+    """Whether a record that is not there may still be in the making.
+
+    Some vendors answer alike for a record that they prepare and for one that never was.
+    """
+    if node.started_at is None:
+        return True
+    late = timedelta(seconds=LONGEST_CALL_SECONDS + live.manifest.settles_after_seconds)
+    return trace.timer.now() < node.started_at + late
+
+
+def _looked(
+    state: LookupState,
+    *,
+    record: Any = None,
+    retry_at: datetime | None = None,
+    outcome: Outcome | None = None,
+) -> CallRecordLookup:
+    return CallRecordLookup(state=state, record=record, retry_at=retry_at, outcome=outcome)
+
+
+async def ready(
+    node: NodeId, paths: frozenset[str], make_loaders: Callable[[], Loaders]
+) -> AsyncIterator[CallRecordLookup]:
+    """Looks for a record until it is there, as often as its vendor advises; each look is told."""
+    loaders = make_loaders()
+    timer = loaders.trace.timer
+    live = _seen(node, loaders)
+    if live is None:
+        yield _looked(LookupState.NOT_FOUND)
+        return
+    advice = live.manifest.readiness
+    wait = advice.first_after_seconds
+    for left in range(advice.tries, 0, -1):
+        if wait:
+            retry_at = timer.now() + timedelta(seconds=wait)
+            if left == advice.tries:
+                yield _looked(LookupState.NOT_READY, retry_at=retry_at)
+            await timer.sleep(wait)
+        wait = advice.every_seconds
+        looked = await lookup(node, paths, make_loaders())
+        if looked.state is LookupState.FOUND:
+            yield looked
+            return
+        retrying = (
+            looked.outcome is None
+            or looked.outcome.retryable
+            or (looked.state is not LookupState.UNKNOWN)
+        )
+        if left == 1 or not retrying:
+            gone = LookupState.NOT_FOUND if retrying else looked.state
+            yield _looked(gone, outcome=looked.outcome)
+            return
+        yield _looked(
+            LookupState.NOT_READY,
+            retry_at=timer.now() + timedelta(seconds=wait),
+            outcome=looked.outcome,
+        )
+
+
+def _outcome(live: LiveSource, error: SourceError | None, trace: Trace, *, records: int) -> Outcome:
     seen = trace.source(live.id)
     after = None if error is None else error.retry_after_seconds
     return Outcome(

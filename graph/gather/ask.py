@@ -8,7 +8,7 @@ page that was asked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from graph.errors import SourceError, SourceOverBudget
@@ -43,16 +43,14 @@ class Run:
         self.entries: list[Entry] = []
         self.error: SourceError | None = None
         target: type = CallLog if source.folded or plan.kind == "logs" else CallRecord
-        convert = compiled(
+        convert: Callable[[Any, Any], Any] = compiled(
             target,
             source.resource.fields,
             source.paths,
             self.live.site,
             self.live.manifest.details,
         )
-        legs = Stream(
-            self.live, source.resource, trace, source.ask, convert, hint=source.hint
-        )
+        legs = Stream(self.live, source.resource, trace, source.ask, convert, hint=source.hint)
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths) if source.folded else legs
         )
@@ -60,12 +58,12 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """it gives nothing to this page: it failed, or was stopped before it had read anything"""
+        """It gives nothing to this page: it failed, or was stopped before it had read anything"""
         return self.error is not None and not self.stopped
 
     @property
     def stopped(self) -> bool:
-        """one of our budgets stopped it after a gapless read"""
+        """One of our budgets stopped it after a gapless read"""
         return isinstance(self.error, SourceOverBudget) and self.stream.frontier is not None
 
     @property
@@ -74,7 +72,7 @@ class Run:
 
     @property
     def open(self) -> bool:
-        """more could be read from it"""
+        """More could be read from it"""
         return self.error is None and not self.done
 
     @property
@@ -91,14 +89,14 @@ class Run:
 
     @property
     def frontier(self) -> Key | None:
-        """every entry before this place is known; None: nothing is"""
+        """Every entry before this place is known; None: nothing is"""
         moment = self.stream.frontier
         if moment is None:
             return None
         return keys.before_all_at(moment, newest_first=self.plan.newest_first)
 
     async def pull(self) -> None:
-        """reads on, and takes what is final and wanted"""
+        """Reads on, and takes what is final and wanted"""
         try:
             await self.stream.pull()
         except SourceError as error:
@@ -112,7 +110,7 @@ class Run:
         self._finished_early = self._beyond()
 
     def _beyond(self) -> bool:
-        """nothing that is still unread can be wanted"""
+        """Nothing that is still unread can be wanted"""
         frontier = self.frontier
         if frontier is None:
             return False
@@ -148,7 +146,7 @@ async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
 
 
 def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
-    """the sources whose unread part may hold an entry of the page"""
+    """The sources whose unread part may hold an entry of the page"""
     known = sorted(
         (entry.key for run in runs if not run.failed for entry in run.entries),
         reverse=plan.newest_first,
@@ -162,13 +160,12 @@ def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
     return [
         run
         for run in runs
-        if run.open
-        and (limit is None or run.frontier is None or plan.ahead(run.frontier, limit))
+        if run.open and (limit is None or run.frontier is None or plan.ahead(run.frontier, limit))
     ]
 
 
 async def attempt(work: Awaitable[T]) -> T | SourceError:
-    """what the work gives, or the SourceError that it ended with, as a value"""
+    """What the work gives, or the SourceError that it ended with, as a value"""
     try:
         return await work
     except SourceError as error:
@@ -176,7 +173,7 @@ async def attempt(work: Awaitable[T]) -> T | SourceError:
 
 
 def state_of(error: SourceError) -> OutcomeState:
-    """the outcome of one request that failed"""
+    """The outcome of one request that failed"""
     if isinstance(error, SourceOverBudget) and error.limit == "deadline":
         return OutcomeState.TIMEOUT
     return OutcomeState(error.state)

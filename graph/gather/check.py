@@ -38,7 +38,7 @@ class Health(msgspec.Struct):
 
 
 async def all_sources(sources: Sources, trace: Trace) -> list[Health]:
-    """every source's answer, in the order of the configuration"""
+    """Every source's answer, in the order of the configuration"""
     return list(await asyncio.gather(*(_check(told, sources, trace) for told in sources.told)))
 
 
@@ -66,7 +66,7 @@ async def _check(told: Source, sources: Sources, trace: Trace) -> Health:
 
 
 async def _newest(live: LiveSource, trace: Trace) -> datetime | None:
-    """the start of the newest call of the last week"""
+    """The start of the newest call of the last week"""
     resource, _ = choose(live, "records", CallUnit.CALL)
     now = trace.timer.now()
     ask = Ask(

@@ -1,4 +1,4 @@
-"""The conditions of a filter: what each needs, how it is tested on a record, what a vendor is told."""
+"""The conditions of a filter: what each reads, how it is tested, what a vendor is told."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _plain(number: str) -> str:
 
 
 def _forms(party: Any) -> set[str]:
-    """every spelling of a party's number that a caller might mean"""
+    """Every spelling of a party's number that a caller might mean"""
     forms: set[str] = set()
     for value in (party.number, party.e164, party.extension):
         if value:
@@ -157,7 +157,7 @@ def _text(*paths: str) -> Callable[[str, list[str]], Check]:
             if value is None:
                 return False
             folded = value.casefold()
-            return folded in whole or bool(prefixes) and folded.startswith(prefixes)
+            return folded in whole or (bool(prefixes) and folded.startswith(prefixes))
 
         return Check(
             name,
@@ -239,4 +239,3 @@ _MAKERS: Mapping[str, Callable[[str, Any], Check]] = {
     "has_recording": _recording,
     "call_key": _keys,
 }
-

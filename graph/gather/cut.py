@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import NamedTuple
-
-
 
 from graph.gather import keys
 from graph.gather.ask import Entry, Run
 from graph.gather.keys import TICK, Cursor, Hint, Key
 from graph.gather.plan import NotAsked, Plan
 from graph.observe import Trace
+from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.types.answer import Count, CountRelation, Outcome, OutcomeState, PageInfo
 from graph.types.scalars import TimeWindow
 
@@ -22,7 +21,7 @@ class Cut(NamedTuple):
 
     entries: list[Entry]
     page_info: PageInfo
-    count: Count
+    total: Count
     outcomes: list[Outcome]
     complete: bool
 
@@ -39,8 +38,10 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
     nearest: Key | None = None
     for run in given:
         frontier = run.frontier
-        if not run.done and frontier is not None and (
-            nearest is None or plan.ahead(frontier, nearest)
+        if (
+            not run.done
+            and frontier is not None
+            and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
     sure = [e for e in merged if nearest is None or plan.ahead(e.key, nearest)]
@@ -57,14 +58,14 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
     return Cut(
         entries=page[::-1] if plan.page.backwards else page,
         page_info=_page_info(plan, runs, page, end, more, count, signer),
-        count=count,
+        total=count,
         outcomes=outcomes,
         complete=complete,
     )
 
 
 def not_run(plan: Plan) -> Cut:
-    """what is said where a plan was made and nobody was asked"""
+    """What is said where a plan was made and nobody was asked"""
     unasked = [
         _not_asked(NotAsked(source.live.told, OutcomeState.UNKNOWN, "a dry run: not asked"))
         for source in plan.sources
@@ -74,19 +75,19 @@ def not_run(plan: Plan) -> Cut:
         page_info=PageInfo(
             has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None
         ),
-        count=Count(value=None, relation=CountRelation.UNKNOWN),
+        total=Count(value=None, relation=CountRelation.UNKNOWN),
         outcomes=unasked + [_not_asked(source) for source in plan.not_asked],
         complete=False,
     )
 
 
 def window_of(plan: Plan) -> TimeWindow:
-    """the window the answer speaks of"""
+    """The window the answer speaks of"""
     return TimeWindow(since=plan.since, until=plan.until)
 
 
 def edge_cursor(plan: Plan, key: Key, signer: keys.Signer) -> str:
-    """the cursor of one entry: its key, and nothing that only saves requests"""
+    """The cursor of one entry: its key, and nothing that only saves requests"""
     return signer.write(_cursor(plan, key))
 
 
@@ -108,7 +109,7 @@ def _cursor(
         since_us=None if plan.since is None else keys.to_us(plan.since),
         until_us=None if plan.until is None else keys.to_us(plan.until),
         hints=hints or {},
-        count=(count.value, count.relation.value)
+        count=(count.value, count.relation.name)
         if count is not None and count.value is not None
         else None,
         source=repairs,
@@ -133,9 +134,7 @@ def _page_info(
             if hint is not None:
                 hints[run.live.id] = hint
     far_cursor = None if far is None else signer.write(_cursor(plan, far, hints, count))
-    near_cursor = (
-        None if not page else signer.write(_cursor(plan, page[0].key, count=count))
-    )
+    near_cursor = None if not page else signer.write(_cursor(plan, page[0].key, count=count))
     if plan.page.backwards:
         return PageInfo(
             has_next_page=plan.start is not None,
@@ -203,7 +202,9 @@ def _outcome(
         covered = None
         missing = [_span(plan, plan.start, end)]
         repair = signer.write(
-            _cursor(plan, plan.start, source=run.live.id, stop=end if end is not None else plan.stop)
+            _cursor(
+                plan, plan.start, source=run.live.id, stop=end if end is not None else plan.stop
+            )
         )
     else:
         covered = _covered(plan, end if more else None)
@@ -214,7 +215,7 @@ def _outcome(
         message = "some moments hold more entries than it can ever give; `missing` names them"
     elif run.stream.skipped and message is None:
         message = f"{run.stream.skipped} of its entries were not as documented and are left out"
-    settled = plan.now.timestamp() - run.live.manifest.settles_after_seconds
+    late = LONGEST_CALL_SECONDS + run.live.manifest.settles_after_seconds
     return Outcome(
         source=run.live.told,
         state=run.state,
@@ -229,7 +230,7 @@ def _outcome(
         elapsed_ms=seen.elapsed_ms,
         covered=covered,
         missing=missing,
-        settled_until=datetime.fromtimestamp(settled, plan.now.tzinfo),
+        settled_until=plan.now - timedelta(seconds=late),
         repair_cursor=repair,
     )
 
@@ -264,7 +265,7 @@ def _covered(plan: Plan, end: Key | None) -> TimeWindow:
 
 
 def _span(plan: Plan, start: Key | None, end: Key | None) -> TimeWindow:
-    """the moments that a range of keys touches"""
+    """The moments that a range of keys touches"""
     first = None if start is None else start.started_at
     last = None if end is None else end.started_at
     if plan.newest_first:
@@ -276,5 +277,3 @@ def _span(plan: Plan, start: Key | None, end: Key | None) -> TimeWindow:
         since=plan.since if first is None else first,
         until=plan.until if last is None else last + TICK,
     )
-
-

@@ -1,4 +1,4 @@
-"""What was planned and what was done, as plain data for `extensions.plan`. No secrets, no numbers."""
+"""What was planned and done, as plain data for `extensions.plan`. No secrets, no numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graph.observe import SourceTrace, Trace
 
 
 def plan_facts(plan: Plan, trace: Trace, field: str) -> dict[str, Any]:
-    """one root field's plan: per source what the vendor applies, what is checked here, requests"""
+    """One root field's plan: per source what the vendor applies, what is checked here, requests"""
     return {
         "field": field,
         "window": {"since": _at(plan.since), "until": _at(plan.until)},

@@ -42,7 +42,7 @@ _MACHINE_RANK = 9
 
 
 def leg_paths(paths: frozenset[str]) -> frozenset[str]:
-    """what to ask of legs so that a call with these paths can be made of them"""
+    """What to ask of legs so that a call with these paths can be made of them"""
     own = {path for path in paths if path.partition(".")[0] not in ("logs", "record", "id")}
     logs = {path.removeprefix("logs.") for path in paths if path.startswith("logs.")}
     if any(path in paths for path in ("total_seconds", "ended_at")):
@@ -69,7 +69,7 @@ class FoldedStream:
 
     live = property(lambda self: self.legs.live)
     missing = property(lambda self: self.legs.missing)
-    total = property(lambda self: None)
+    total: int | None = None
     shape = property(lambda self: self.legs.shape)
     read_something = property(lambda self: self.legs.read_something)
 
@@ -213,5 +213,5 @@ def _cost(legs: Sequence[CallLog]) -> Money | None:
 
 
 def blank_party() -> Party:
-    """a side of which nothing is known"""
+    """A side of which nothing is known"""
     return Party(number=None, e164=None, extension=None, name=None, domain=None)

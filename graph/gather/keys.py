@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 
 def before_all_at(moment: datetime, *, newest_first: bool) -> Key:
-    """the place just before every entry of this moment, in list order"""
+    """The place just before every entry of this moment, in list order"""
     return Key(moment, _LAST_TEXT, "") if newest_first else Key(moment, "", "")
 
 
@@ -84,7 +84,7 @@ VERSION = 1
 
 
 def to_us(moment: datetime) -> int:
-    """microseconds since 1970"""
+    """Microseconds since 1970"""
     return (moment - _EPOCH) // TICK
 
 
@@ -101,7 +101,7 @@ def unpack_key(packed: tuple[int, str, str]) -> Key:
 
 
 def write_id(kind: Kind, source: str, row: str, started_at: datetime | None) -> str:
-    """the opaque id of an entry"""
+    """The opaque id of an entry"""
     started = None if started_at is None else to_us(started_at)
     return _text(msgspec.msgpack.encode(NodeId(kind, source, row, started)))
 
@@ -121,11 +121,14 @@ class Signer:
         self._secret = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
 
     def write(self, cursor: Cursor) -> str:
-        body = msgspec.msgpack.encode(cursor)
+        return self.seal(msgspec.msgpack.encode(cursor))
+
+    def seal(self, body: bytes) -> str:
+        """The body as text that nobody else can make"""
         return _text(self._mac(body) + body)
 
-    def read(self, text: str, question: bytes, argument: str) -> Cursor:
-        """The cursor; BadUserInput names `argument` if it was changed or belongs elsewhere."""
+    def unseal(self, text: str, argument: str) -> bytes:
+        """The body of sealed text; BadUserInput names `argument` if it was changed."""
         try:
             data = _bytes(text)
         except (ValueError, binascii.Error):
@@ -136,6 +139,11 @@ class Signer:
             raise BadUserInput(
                 argument, f"this `{argument}` was not made by this server, or was changed"
             )
+        return body
+
+    def read(self, text: str, question: bytes, argument: str) -> Cursor:
+        """The cursor; BadUserInput names `argument` if it was changed or belongs elsewhere."""
+        body = self.unseal(text, argument)
         try:
             cursor = msgspec.msgpack.decode(body, type=Cursor)
         except msgspec.DecodeError:
@@ -153,7 +161,7 @@ class Signer:
 
 
 def question_hash(*parts: Any) -> bytes:
-    """what tells one question from another: kind, filter, order, unit"""
+    """What tells one question from another: kind, filter, order, unit"""
     return hashlib.sha256(msgspec.json.encode(parts)).digest()[:9]
 
 

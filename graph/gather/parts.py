@@ -26,7 +26,6 @@ from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
 
 
-
 class Loaders:
     """One operation's loaders: a part of an entry, or an entry by its key, is asked for once."""
 
@@ -38,7 +37,7 @@ class Loaders:
     def part(
         self, live: LiveSource, resource: Resource, name: str, *, raw: bool
     ) -> DataLoader[RowKey, Found]:
-        """the rows of a late part, by row key"""
+        """The rows of a late part, by row key"""
         part = resource.parts[name]
 
         async def load(row: RowKey) -> Found:
@@ -49,7 +48,7 @@ class Loaders:
     def entry(
         self, live: LiveSource, kind: Kind, paths: frozenset[str]
     ) -> DataLoader[RowKey, Lookup]:
-        """an entry by its key"""
+        """An entry by its key"""
 
         async def load(row: RowKey) -> Lookup:
             return await look_up(live, kind, row, paths, self)
@@ -85,7 +84,7 @@ async def _send_part(
 
 
 def part_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
-    """the late parts that the asked paths come from"""
+    """The late parts that the asked paths come from"""
     first = heads(paths)
     names = {
         field.part
@@ -212,7 +211,7 @@ async def _call_of(
 def _set_part(
     record: Any, resource: Resource, name: str, values: Mapping[str, Any], paths: frozenset[str]
 ) -> None:
-    """gives the record the fields of a late part that were asked for"""
+    """Gives the record the fields of a late part that were asked for"""
     first = heads(paths)
     for field in resource.fields:
         if field.part == name and (field.path in paths or field.path in first):
@@ -240,7 +239,9 @@ def _legs(
     for name in part_names(resource, paths):
         for leg, wire in zip(made, rows, strict=True):
             if leg is not None:
-                _set_part(leg, resource, name, resource.parts[name].values(live.site, [wire]), paths)
+                _set_part(
+                    leg, resource, name, resource.parts[name].values(live.site, [wire]), paths
+                )
     legs = [
         (leg, wire)
         for leg, wire in zip(made, rows, strict=True)
@@ -261,7 +262,7 @@ def _finish_legs(
 
 
 def sub(paths: frozenset[str], head: str) -> frozenset[str]:
-    """the paths below a head, without it"""
+    """The paths below a head, without it"""
     prefix = head + "."
     return frozenset(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
 
@@ -291,7 +292,9 @@ async def look_up(
     wanted = frozenset(paths | NEEDS)
     read_paths = leg_paths(wanted) if folded else wanted
     target: type = CallLog if folded or kind == "log" else CallRecord
-    convert = compiled(target, resource.fields, read_paths, live.site, live.manifest.details)
+    convert: Callable[[Any, Any], Any] = compiled(
+        target, resource.fields, read_paths, live.site, live.manifest.details
+    )
     requests = [] if resource.locate is None else resource.locate(live.site, row)
     rows: list[Row] = []
     if requests:

@@ -13,7 +13,7 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """no call is older than this, where a window without a lower bound needs one"""
 
 
-class NotSorted(Exception):  # noqa: N818
+class NotSorted(Exception):
     """The rows of a list that promises an order did not come in it."""
 
 
@@ -55,7 +55,7 @@ class Pieces:
         self._queue: list[Piece] = []
 
     def next(self) -> Piece | None:
-        """the piece to read now; None where nothing is left"""
+        """The piece to read now; None where nothing is left"""
         if self._queue:
             return self._queue.pop()
         if self.finished or self.low > self.high:
@@ -100,14 +100,14 @@ class Pieces:
             self.low = piece.high + TICK if self.shape.folders else piece.high
 
     def frontier(self, piece: Piece) -> datetime:
-        """every row strictly before this moment, in list order, is known once the piece is"""
+        """Every row strictly before this moment, in list order, is known once the piece is"""
         if self.newest_first:
             return piece.low - TICK if self.shape.folders else piece.low
         beyond = piece.high + TICK if self.shape.folders else piece.high
         return beyond - self._lag
 
     def halve(self, piece: Piece) -> bool:
-        """puts two halves in place of the piece; False if it is as small as can be"""
+        """Puts two halves in place of the piece; False if it is as small as can be"""
         if self.shape.folders:
             self._pass(piece)
             return False

@@ -100,7 +100,7 @@ class Plan(msgspec.Struct, kw_only=True):
         return one > other if self.newest_first else one < other
 
     def wants(self, key: Key) -> bool:
-        """the entry belongs to this page's window and range of keys"""
+        """The entry belongs to this page's window and range of keys"""
         return (
             (self.since is None or key.started_at >= self.since)
             and (self.until is None or key.started_at < self.until)
@@ -117,9 +117,7 @@ def page_arguments(
         raise BadUserInput("last", "give `first` or `last`, not both")
     for name, amount in (("first", first), ("last", last)):
         if amount is not None and not 0 <= amount <= largest:
-            raise BadUserInput(
-                name, f"`{name}` must be from 0 to {largest}, and {amount} is not"
-            )
+            raise BadUserInput(name, f"`{name}` must be from 0 to {largest}, and {amount} is not")
     if last is not None:
         return Page(amount=last, backwards=True, after=after, before=before)
     return Page(amount=50 if first is None else first, backwards=False, after=after, before=before)
@@ -137,14 +135,14 @@ def page(
     wanted: Page,
     paths: frozenset[str],
 ) -> Plan:
-    """the plan of one page of `callRecords` or `callLogs`"""
+    """The plan of one page of `callRecords` or `callLogs`"""
     if unit is CallUnit.UNKNOWN:
         raise BadUserInput("unit", "`unit` is CALL or LEG")
     filter = filter or CallFilter()
     tests = checks(filter)
     now = trace.timer.now()
     since, until = window(filter)
-    question = keys.question_hash(kind, unit.value, newest_first, _plain(filter))
+    question = keys.question_hash(kind, unit.value, newest_first, plain(filter))
     cursors = {
         name: signer.read(text, question, name)
         for name, text in (("after", wanted.after), ("before", wanted.before))
@@ -197,7 +195,7 @@ def page(
 
 
 def window(filter: CallFilter) -> tuple[datetime | None, datetime | None]:
-    """the filter's window; BadUserInput where it is empty"""
+    """The filter's window; BadUserInput where it is empty"""
     since, until = filter.since, filter.until
     if since is not None and until is not None and since >= until:
         raise BadUserInput("filter.until", "`until` is not after `since`, so nothing can match")
@@ -205,7 +203,7 @@ def window(filter: CallFilter) -> tuple[datetime | None, datetime | None]:
 
 
 def meant(sources: Sources, caller: Caller, filter: CallFilter) -> list[Source]:
-    """the sources that the filter does not rule out, as far as they exist for the caller"""
+    """The sources that the filter does not rule out, as far as they exist for the caller"""
     seen = [told for told in sources.told if caller.sees(str(told.id))]
     known = {str(told.id) for told in seen}
     for place, wanted in enumerate(filter.sources or []):
@@ -227,7 +225,7 @@ def meant(sources: Sources, caller: Caller, filter: CallFilter) -> list[Source]:
 
 
 def choose(live: LiveSource, kind: ListKind, unit: CallUnit) -> tuple[Resource, bool]:
-    """the list to read for this kind and unit, and whether its legs are folded into calls"""
+    """The list to read for this kind and unit, and whether its legs are folded into calls"""
     manifest = live.manifest
     if kind == "logs" or unit is CallUnit.LEG:
         return manifest.logs, False
@@ -237,7 +235,7 @@ def choose(live: LiveSource, kind: ListKind, unit: CallUnit) -> tuple[Resource, 
 
 
 def missing_path(resource: Resource, check: Check) -> str | None:
-    """the field a check needs that this vendor never has; None if it has one that will do"""
+    """The field a check needs that this vendor never has; None if it has one that will do"""
     lacking = [path for path in check.needs if _never(resource, path)]
     return lacking[0] if lacking and len(lacking) == len(check.needs) else None
 
@@ -321,14 +319,12 @@ def _source(
 
 
 def _amount(wanted: int, *, exact: bool) -> int:
-    """rows that probably suffice: one more tells of a next page, some more end a tie"""
+    """Rows that probably suffice: one more tells of a next page, some more end a tie"""
     return wanted + 1 + 20 if exact else 4 * wanted + 50
 
 
-def _edges(
-    plan: Plan, resource: Resource, folded: bool
-) -> tuple[datetime | None, datetime | None]:
-    """the window to read: from the start key on, and wider by a horizon where legs are folded"""
+def _edges(plan: Plan, resource: Resource, folded: bool) -> tuple[datetime | None, datetime | None]:
+    """The window to read: from the start key on, and wider by a horizon where legs are folded"""
     since, until = plan.since, plan.until
     if plan.newest_first:
         if plan.start is not None:
@@ -350,7 +346,7 @@ def _edges(
 def _bounds(
     wanted: Page, cursors: Mapping[str, Cursor]
 ) -> tuple[Key | None, Key | None, str | None]:
-    """start and stop in the direction of reading, and the source that a repair cursor is for"""
+    """Start and stop in the direction of reading, and the source that a repair cursor is for"""
     after = cursors.get("after")
     before = cursors.get("before")
     lower = None if after is None or after.key is None else keys.unpack_key(after.key)
@@ -381,16 +377,16 @@ def _own_conditions(filter: CallFilter, source_id: str) -> list[Condition]:
     return made
 
 
-def _plain(value: Any) -> Any:
-    """a filter as plain data, the same for the same meaning"""
+def plain(value: Any) -> Any:
+    """A filter as plain data, the same for the same meaning"""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, datetime):
         return keys.to_us(value)
     if isinstance(value, CallFilter | IntRange | SourceCondition):
         return {
-            name: _plain(inner) for name, inner in sorted(vars(value).items()) if inner is not None
+            name: plain(inner) for name, inner in sorted(vars(value).items()) if inner is not None
         }
     return value

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,7 +41,7 @@ class Row(NamedTuple):
     wire: Any
 
 
-class Moved(Exception):  # noqa: N818
+class Moved(Exception):
     """The vendor's list changed while it was read, so a position means nothing any more."""
 
 
@@ -99,7 +100,7 @@ class Stream:
 
     @property
     def edge(self) -> datetime | None:
-        """where the unread part begins, in list order"""
+        """Where the unread part begins, in list order"""
         if self.frontier is not None:
             return self.frontier
         return self.ask.until if self.newest_first else self.ask.since
@@ -109,7 +110,7 @@ class Stream:
         return one > other if self.newest_first else one < other
 
     def hint_for(self, moment: datetime) -> Hint | None:
-        """where to go on reading so that nothing of `moment` and after is missed"""
+        """Where to go on reading so that nothing of `moment` and after is missed"""
         if not self._trail or not self._by_position:
             return None
         best: int | None = None
@@ -197,7 +198,7 @@ class Stream:
         self._advance(last)
 
     def _go_on(self, page: Page, rows: list[Row], last: datetime) -> None:
-        """plans the page after this one, so that the tie at `last` is read whole"""
+        """Plans the page after this one, so that the tie at `last` is read whole"""
         first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
         offset = page.offset + first_of_tie - 1
         reach = self.shape.reach
@@ -227,7 +228,7 @@ class Stream:
             raise Moved
 
     def _in_order(self, rows: list[Row]) -> None:
-        for one, two in zip(rows, rows[1:], strict=False):
+        for one, two in pairwise(rows):
             if self.ahead(two.moment, one.moment):
                 raise pieces.NotSorted
 
@@ -313,7 +314,7 @@ class Stream:
         return None, None
 
     def _just_after(self, moment: datetime) -> datetime:
-        """the next moment in list order that the vendor can be asked for"""
+        """The next moment in list order that the vendor can be asked for"""
         return moment - self.step if self.newest_first else moment + self.step
 
     # ------------------------------------------------------------ lists that are not sorted
@@ -328,7 +329,10 @@ class Stream:
             self._finish()
             return
         ask = msgspec.structs.replace(
-            self.ask, since=piece.low, until=piece.high, until_open=self.ask.until_open and piece.is_all
+            self.ask,
+            since=piece.low,
+            until=piece.high,
+            until_open=self.ask.until_open and piece.is_all,
         )
         found = await self._agreed(ask, piece)
         if found is None:
@@ -346,7 +350,7 @@ class Stream:
             self._advance(self._pieces.frontier(piece))
 
     async def _agreed(self, ask: Ask, piece: pieces.Piece) -> dict[str, Row] | None:
-        """all rows of a piece; None if it must be split"""
+        """All rows of a piece; None if it must be split"""
         before: set[str] | None = None
         for _ in range(_PASSES):
             found, told = await self._whole(ask, lambda _row: True)
@@ -385,7 +389,7 @@ class Stream:
     # ------------------------------------------------------------ rows
 
     async def _page(self, ask: Ask, offset: int) -> tuple[Page, list[Row]]:
-        """one page, converted; rows that are not as documented are counted and left out"""
+        """One page, converted; rows that are not as documented are counted and left out"""
         site = self.live.site
         request = self.resource.plan(site, ask, offset)
 
@@ -411,7 +415,7 @@ class Stream:
 
     @property
     def skipped(self) -> int:
-        """how many rows were not as documented and had to be left out"""
+        """How many rows were not as documented and had to be left out"""
         return len(self._bad_rows) + self._undecoded
 
     def _keep(self, page: Page, rows: list[Row]) -> None:
@@ -440,7 +444,7 @@ class Stream:
         self.out.extend(ready)
 
     def _give_up(self, low: datetime, high: datetime) -> None:
-        """a piece that can never fit: it is named, its rows are not given, reading goes on"""
+        """A piece that can never fit: it is named, its rows are not given, reading goes on"""
         self.missing.append(TimeWindow(since=low, until=high + max(self.step, TICK)))
         for row in [r for r in self.pending.values() if low <= r.moment <= high]:
             del self.pending[row.key]

@@ -15,6 +15,7 @@ from graph.errors import GraphError
 from graph.observe import log
 from graph.schema.nulls import without_null_defaults
 from graph.schema.query import Query
+from graph.schema.subscription import Subscription
 from graph.sources import all_vendors
 from graph.types.scalars import SCALARS
 
@@ -34,11 +35,10 @@ def present(error: GraphQLError) -> None:
     """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL."""
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
-        if not error.extensions.get("code"):
-            error.extensions = {**error.extensions, "code": "GRAPHQL_INVALID"}
+        error.extensions = {"code": "GRAPHQL_INVALID", **(error.extensions or {})}
         return
     if isinstance(cause, GraphError):
-        error.extensions = {**error.extensions, **cause.extensions()}
+        error.extensions = {**(error.extensions or {}), **cause.extensions()}
         return
     log.error("unexpected %s at %s", type(cause).__name__, error.path, exc_info=cause)
     error.message = "something unexpected went wrong; the server's log has the details"
@@ -57,6 +57,7 @@ def build() -> GraphSchema:
     """The schema with the details types of every vendor folder."""
     schema = GraphSchema(
         query=Query,
+        subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[lambda: _PARSED, lambda: _VALIDATED, Explained],
@@ -70,5 +71,5 @@ _VALIDATED = ValidationCache(maxsize=500)
 
 
 def sdl() -> str:
-    """the schema as text, exactly as `schema.graphql` has it"""
+    """The schema as text, exactly as `schema.graphql` has it"""
     return print_schema(build()).rstrip() + "\n"

@@ -11,6 +11,7 @@ from graph.config import ServerSettings
 from graph.errors import BadUserInput
 from graph.gather.keys import Signer
 from graph.gather.parts import Loaders
+from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
 from graph.transport.open import Sources
 from graph.types.inputs import AskOptions
@@ -26,8 +27,10 @@ class Context:
         signer: Signer,
         timer: Timer,
         caller: Caller,
+        watches: Watches,
         request: Any = None,
     ) -> None:
+        self.watches = watches
         self.sources = sources
         self.settings = settings
         self.signer = signer
@@ -41,7 +44,7 @@ class Context:
         self._plain: Trace | None = None
 
     def trace(self, options: AskOptions | None = None) -> Trace:
-        """the trace to use under these options; fields without options share one"""
+        """The trace to use under these options; fields without options share one"""
         deadline, most = self.settings.deadline_ms, None
         if options is not None:
             if options.deadline_ms is not None:
@@ -63,12 +66,16 @@ class Context:
             self._plain = made
         return made
 
+    def fresh_trace(self) -> Trace:
+        """A trace of its own, for work that goes on after this operation's deadline"""
+        return Trace(self.caller, self.timer, deadline_ms=self.settings.deadline_ms)
+
     def loaders(self, trace: Trace) -> Loaders:
-        """the loaders that go with a trace"""
+        """The loaders that go with a trace"""
         return self._loaders.setdefault(id(trace), Loaders(self.sources, trace))
 
     def server_timing(self) -> str:
-        """where the time went, per source, as the Server-Timing header says it"""
+        """Where the time went, per source, as the Server-Timing header says it"""
         spent: dict[str, int] = {}
         for trace in self.traces:
             for source, seen in trace.sources.items():

@@ -7,6 +7,7 @@ import strawberry
 from graph.errors import NotAllowed
 from graph.gather import answer, plan
 from graph.gather.explain import plan_facts
+from graph.gather.keys import NodeId
 from graph.gather.plan import ListKind
 from graph.schema import selection
 from graph.schema.context import Context, Info
@@ -33,7 +34,7 @@ async def _page(
     context: Context = info.context
     selected = selection.of(info._raw_info)  # noqa: SLF001  # Strawberry has no other way to it
     paths = selected.below("nodes", "edges.node")
-    _permit(context, paths)
+    permit(context, paths)
     trace = context.trace(options)
     made = plan.page(
         context.sources,
@@ -63,12 +64,18 @@ async def _page(
             context.plans.append(plan_facts(made, trace, field))
 
 
-def _permit(context: Context, paths: frozenset[str]) -> None:
+def permit(context: Context, paths: frozenset[str]) -> None:
     """NotAllowed before anybody is asked, if the selection needs a scope the caller lacks"""
     for scope, heads in (("raw:read", ("raw",)), ("recordings:read", ("recording",))):
         wanted = any(step in heads for path in paths for step in path.split("."))
         if wanted and scope not in context.caller.scopes:
             raise NotAllowed(scope, f"selecting `{heads[0]}` needs the scope {scope}")
+
+
+def read_ref(ref: CallRecordRef) -> NodeId:
+    """The reference that was given, of the two ways to give one"""
+    native = ref.native if ref.native is not strawberry.UNSET else None
+    return answer.read_ref(None if native is not None else ref.id, native)
 
 
 def _entry_paths(info: Info) -> frozenset[str]:
@@ -86,7 +93,7 @@ class Query:
         "none."
     )
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         return list(
             await asyncio.gather(*(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)))
@@ -115,26 +122,20 @@ class Query:
     async def call_record(self, info: Info, id: strawberry.ID) -> CallRecord | None:
         context = info.context
         paths = _entry_paths(info)
-        _permit(context, paths)
+        permit(context, paths)
         loaders = context.loaders(context.trace())
-        found: CallRecord | None = await answer.entry(
-            id, ("record", "leg"), paths, loaders, "id"
-        )
+        found: CallRecord | None = await answer.entry(id, ("record", "leg"), paths, loaders, "id")
         return found
 
     @strawberry.field(
         description="Looks for one call, also one that its phone system may still be preparing."
     )
-    async def call_record_lookup(
-        self, info: Info, ref: CallRecordRef
-    ) -> CallRecordLookup | None:
+    async def call_record_lookup(self, info: Info, ref: CallRecordRef) -> CallRecordLookup | None:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
-        _permit(context, paths)
+        permit(context, paths)
         loaders = context.loaders(context.trace())
-        native = ref.native if ref.native is not strawberry.UNSET else None
-        id = None if native is not None else ref.id
-        return await answer.lookup(id, native, paths, loaders)
+        return await answer.lookup(read_ref(ref), paths, loaders)
 
     @strawberry.field(description="Entries of call logs, usually the legs of calls." + _LIST)
     async def call_logs(
@@ -158,7 +159,7 @@ class Query:
     async def call_log(self, info: Info, id: strawberry.ID) -> CallLog | None:
         context = info.context
         paths = _entry_paths(info)
-        _permit(context, paths)
+        permit(context, paths)
         loaders = context.loaders(context.trace())
         found: CallLog | None = await answer.entry(id, ("log",), paths, loaders, "id")
         return found
@@ -166,9 +167,7 @@ class Query:
     @strawberry.field(description="The configured sources, in the order of the configuration.")
     async def sources(self, info: Info) -> list[Source]:
         return [
-            told
-            for told in info.context.sources.told
-            if info.context.caller.sees(str(told.id))
+            told for told in info.context.sources.told if info.context.caller.sees(str(told.id))
         ]
 
     @strawberry.field(
@@ -184,9 +183,7 @@ class Query:
 async def _node(info: Info, id: str, argument: str) -> Node | None:
     context = info.context
     paths = _entry_paths(info)
-    _permit(context, paths)
+    permit(context, paths)
     loaders = context.loaders(context.trace())
     found: Node | None = await answer.entry(id, ("record", "leg", "log"), paths, loaders, argument)
     return found
-
-

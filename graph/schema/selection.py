@@ -19,7 +19,7 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def snake(name: str) -> str:
-    """a schema name as the attribute that holds it"""
+    """A schema name as the attribute that holds it"""
     return _CAPITAL.sub("_", name).lower()
 
 
@@ -33,7 +33,7 @@ class Selection:
         self.paths = paths
 
     def below(self, *prefixes: str) -> frozenset[str]:
-        """the paths below any of the prefixes, without it"""
+        """The paths below any of the prefixes, without it"""
         found: set[str] = set()
         for prefix in prefixes:
             start = prefix + "."
@@ -41,16 +41,17 @@ class Selection:
         return frozenset(found)
 
     def has(self, prefix: str) -> bool:
-        """the path itself or anything below it was selected"""
+        """The path itself or anything below it was selected"""
         return any(p == prefix or p.startswith(prefix + ".") for p in self.paths)
 
 
-def of(info: GraphQLResolveInfo) -> Selection:
-    """the selection of the field that is being resolved"""
-    fragments = info.fragments
+def of(info: GraphQLResolveInfo[Any]) -> Selection:
+    """The selection of the field that is being resolved"""
+    # Strawberry hands resolvers the plain coerced variables.
+    variables: Any = info.variable_values
     found: set[str] = set()
     for node in info.field_nodes:
-        _walk(node.selection_set, "", fragments, info.variable_values, found)
+        _walk(node.selection_set, "", info.fragments, variables, found)
     return Selection(frozenset(found))
 
 
@@ -75,7 +76,7 @@ def _walk(
 def _flat(
     selections: SelectionSetNode | None, fragments: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> Iterator[FieldNode]:
-    """the fields of a selection set, with fragments opened and left-out ones left out"""
+    """The fields of a selection set, with fragments opened and left-out ones left out"""
     nodes: Sequence[Any] = () if selections is None else selections.selections
     for node in nodes:
         if not _included(node, variables):
@@ -95,9 +96,7 @@ def _included(node: Any, variables: Mapping[str, Any]) -> bool:
             value = directive.arguments[0].value
             # Validation has seen to it that this is a Boolean or a Boolean variable.
             holds = (
-                variables.get(value.name.value)
-                if isinstance(value, VariableNode)
-                else value.value
+                variables.get(value.name.value) if isinstance(value, VariableNode) else value.value
             )
             if bool(holds) is (directive.name.value == "skip"):
                 return False

@@ -19,6 +19,7 @@ from strawberry.types import ExecutionResult
 from graph.caller import LOOPBACK, Caller
 from graph.config import Settings
 from graph.gather.keys import Signer
+from graph.gather.watch import Watches
 from graph.observe import Timer, log, system_timer
 from graph.schema.build import build
 from graph.schema.context import Context
@@ -52,16 +53,23 @@ class Graph:
         self.sources: Sources = open_sources(
             settings, self.timer, secret, make_transport, share=share
         )
+        self.watches = Watches()
         self.schema = build()
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
         return Context(
-            self.sources, self.settings.server, self.signer, self.timer, caller, request
+            self.sources,
+            self.settings.server,
+            self.signer,
+            self.timer,
+            caller,
+            self.watches,
+            request,
         )
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """the answer to one query as a client gets it, without HTTP"""
+        """The answer to one query as a client gets it, without HTTP"""
         result = await self.schema.execute(
             query,
             variable_values=None if variables is None else dict(variables),
@@ -77,6 +85,7 @@ class Graph:
 
     async def close(self) -> None:
         """Gives tokens back and closes connections."""
+        await self.watches.close()
         await self.sources.close()
 
 

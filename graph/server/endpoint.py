@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
@@ -33,7 +33,7 @@ class Endpoint(GraphQL[Context, None]):
         super().__init__(
             schema,
             graphql_ide="graphiql" if example is not None else None,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         )
         self._make_context = make_context
         self._example = example or ""
@@ -89,11 +89,9 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def _refusal(error: HTTPException) -> Response:
-    """a request that is no GraphQL request, answered with a GraphQL error"""
+    """A request that is no GraphQL request, answered with a GraphQL error"""
     code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "BAD_REQUEST"
-    body: Mapping[str, Any] = {
-        "errors": [{"message": error.reason, "extensions": {"code": code}}]
-    }
+    body: Mapping[str, Any] = {"errors": [{"message": error.reason, "extensions": {"code": code}}]}
     return Response(
         msgspec.json.encode(body), status_code=error.status_code, media_type="application/json"
     )

@@ -31,7 +31,10 @@ query NewestCalls {
 
 MISSED = """{
   callRecords(first: 10, filter: {direction: [INBOUND], disposition: [NO_ANSWER, ABANDONED]}) {
-    nodes { startedAt source { id } caller { e164 } queue ringSeconds logs { startedAt disposition } }
+    nodes {
+      startedAt source { id } caller { e164 } queue ringSeconds
+      logs { startedAt disposition }
+    }
     outcomes { source { id } state message }
   }
 }"""
@@ -45,7 +48,7 @@ CAPABLE = """{
 
 
 def welcome(address: str, twins: Sequence[tuple[str, str]]) -> str:
-    """what `demo` prints"""
+    """What `demo` prints"""
     width = max(len(name) for name, _ in twins)
     systems = "\n".join(f"  {name:<{width}}  {where}" for name, where in twins)
     return f"""
@@ -82,7 +85,7 @@ def _indented(text: str) -> str:
 
 
 def table(found: Sequence[Health]) -> str:
-    """what `check` prints"""
+    """What `check` prints"""
     head = ("SOURCE", "VENDOR", "STATE", "CLOCK", "NEWEST CALL", "TIME", "")
     rows = [head, *(_row(health) for health in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -93,7 +96,7 @@ def table(found: Sequence[Health]) -> str:
 
 
 def _row(health: Health) -> tuple[str, ...]:
-    state = health.state.value if health.state is not None else SourceState.OFF.value
+    state = health.state.name if health.state is not None else SourceState.OFF.name
     skew = "" if health.skew_seconds is None else f"{health.skew_seconds:+.0f} s"
     newest = "" if health.newest_at is None else f"{health.newest_at:%Y-%m-%d %H:%M:%S}Z"
     took = f"{health.elapsed_ms} ms" if health.elapsed_ms else ""

@@ -1,4 +1,4 @@
-"""Servers in this process: the API, and the twins, on sockets that are bound before anything runs."""
+"""Servers in this process, on sockets that are bound before anything runs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Twin(msgspec.Struct):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """a `[[sources]]` entry that reaches it"""
+        """A `[[sources]]` entry that reaches it"""
         own = simulator(self.vendor).SETTINGS
         entry = {"id": self.vendor, "vendor": self.vendor, "base_url": self.address}
         entry["name"] = f"{vendor(self.vendor).title} (twin)"
@@ -77,13 +77,13 @@ def start_twins(
 
 
 def twin_settings(twins: Sequence[Twin]) -> Settings:
-    """settings that reach these twins"""
+    """Settings that reach these twins"""
     return settings({"sources": [twin.entry for twin in twins]}, environment={})
 
 
 def read_faults(path: Path) -> dict[str, list[Fault]]:
     """The `[[faults]]` of a TOML file, by vendor; ConfigError names what is wrong."""
-    import tomllib  # noqa: PLC0415
+    import tomllib
 
     planned: dict[str, list[Fault]] = {}
     try:

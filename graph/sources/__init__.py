@@ -10,21 +10,25 @@ from functools import cache
 from types import ModuleType
 
 from graph.sources.contract import Manifest
-from graph.types.vendor import vendor_names
+from graph.types.vendor import vendor_names as vendor_names
 
 
 @cache
 def vendor(name: str) -> Manifest:
-    """the manifest of one vendor"""
+    """The manifest of one vendor"""
     manifest: Manifest = importlib.import_module(f"{__name__}.{name}").VENDOR
     return manifest
 
 
 def all_vendors() -> tuple[Manifest, ...]:
-    """every vendor's manifest, by name"""
-    return tuple(vendor(name) for name in vendor_names() if hasattr(importlib.import_module(f"{__name__}.{name}"), "VENDOR"))
+    """Every vendor's manifest, by name"""
+    return tuple(
+        vendor(name)
+        for name in vendor_names()
+        if hasattr(importlib.import_module(f"{__name__}.{name}"), "VENDOR")
+    )
 
 
 def simulator(name: str) -> ModuleType:
-    """the module of a vendor's twin: `simulate`, `Switches`, `SETTINGS`"""
+    """The module of a vendor's twin: `simulate`, `Switches`, `SETTINGS`"""
     return importlib.import_module(f"{__name__}.{name}.simulator")

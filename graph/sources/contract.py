@@ -59,7 +59,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def post_json(path: str, body: Any, kind: Kind = Kind.READ, **options: Any) -> Request:
-    """a POST of JSON"""
+    """A POST of JSON"""
     headers = (("content-type", "application/json"),)
     return Request(
         "POST", path, body=msgspec.json.encode(body), headers=headers, kind=kind, **options
@@ -74,7 +74,7 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Expired(Exception):  # noqa: N818
+class Expired(Exception):
     """The token lapsed and the vendor did nothing: renewing and sending again is safe."""
 
 
@@ -199,6 +199,13 @@ class Found(msgspec.Struct):
     retry_after_seconds: float | None = None
 
 
+class PerSite:
+    """A converter that needs the site: its zone, its region, its counters."""
+
+    def __init__(self, make: Callable[[Site], Callable[..., Any]]) -> None:
+        self.make = make
+
+
 class Field(NamedTuple):
     """One row of a mapping: our path, the attributes of the wire Struct it comes from, how.
 
@@ -208,7 +215,7 @@ class Field(NamedTuple):
 
     path: str
     wire: str | tuple[str, ...]
-    convert: Callable[..., Any]
+    convert: Callable[..., Any] | PerSite
     part: str | None = None
 
 
@@ -286,11 +293,23 @@ class Pace(msgspec.Struct, frozen=True):
     max_concurrency: int
 
 
+LONGEST_CALL_SECONDS = 14_400
+"""How long a call may last. A call is published after its end, so the past is firm only later."""
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """When to look for a record that a vendor may still be preparing, and how often."""
+
+    first_after_seconds: float = 0
+    every_seconds: float = 30
+    tries: int = 20
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """A vendor in one literal.
 
     `prefix` is the path that every request begins with; an address configured with it is taken as
-    well. `settles_after_seconds` is how late a call may still appear after it began. `judge` reads
+    well. `settles_after_seconds` is how late a call may still appear after it ended. `judge` reads
     a reply outside 2xx and says what it means, or None to leave it to the common table.
     Without `records`, calls are folded from `logs`.
     `page_rows` and `reach_rows` are told to people; plans know them anyway.
@@ -311,6 +330,7 @@ class Manifest(msgspec.Struct, frozen=True):
     records: Resource | None = None
     judge: Callable[[Reply, Request], SourceError | Expired | None] = lambda _reply, _request: None
     settles_after_seconds: int = 60
+    readiness: Readiness = Readiness()
     step_seconds: float = 1.0
     page_rows: int = 100
     reach_rows: int | None = None
@@ -322,5 +342,5 @@ PUSHABLE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 
 def pushable(values: tuple[Any, ...]) -> bool:
-    """every value is safe text for a vendor's filter expression"""
+    """Every value is safe text for a vendor's filter expression"""
     return all(isinstance(v, str) and v and PUSHABLE.issuperset(v) for v in values)

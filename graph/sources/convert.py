@@ -19,7 +19,7 @@ import msgspec
 import phonenumbers
 
 from graph.errors import SourceMalformed
-from graph.sources.contract import Field, Site
+from graph.sources.contract import Field, PerSite, Site
 from graph.types.call import Party
 from graph.types.scalars import Money, as_json
 
@@ -27,18 +27,11 @@ E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 
 
-class PerSite:
-    """A converter that needs the site: its zone, its region, its counters."""
-
-    def __init__(self, make: Callable[[Site], Callable[..., Any]]) -> None:
-        self.make = make
-
-
 # ---------------------------------------------------------------- converters
 
 
 def text(value: object) -> str | None:
-    """the text without blanks around it, or None"""
+    """The text without blanks around it, or None"""
     if value is None:
         return None
     stripped = str(value).strip()
@@ -46,7 +39,7 @@ def text(value: object) -> str | None:
 
 
 def integer(value: object) -> int | None:
-    """a whole number, which may come as text"""
+    """A whole number, which may come as text"""
     if value is None or isinstance(value, int):
         return value
     stripped = str(value).strip()
@@ -58,7 +51,7 @@ seconds = integer
 
 
 def boolean(value: object) -> bool | None:
-    """a yes or no, which may come as text or number"""
+    """A yes or no, which may come as text or number"""
     if value is None or isinstance(value, bool):
         return value
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
@@ -67,7 +60,7 @@ def boolean(value: object) -> bool | None:
 
 
 def decimal(value: object) -> Decimal | None:
-    """an exact number; floats are taken as they print"""
+    """An exact number; floats are taken as they print"""
     stripped = text(value)
     if stripped is None:
         return None
@@ -89,7 +82,7 @@ def instant(value: object) -> datetime | None:
 
 
 def epoch(value: object) -> datetime | None:
-    """seconds since 1970 in UTC; 0 is absent"""
+    """Seconds since 1970 in UTC; 0 is absent"""
     number = integer(value)
     return datetime.fromtimestamp(number, UTC) if number else None
 
@@ -150,12 +143,12 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
 
 
 def code(table: Mapping[int, E], unknown: E) -> PerSite:
-    """a vendor's numeric word, like `word`"""
+    """A vendor's numeric word, like `word`"""
     return word({str(key): value for key, value in table.items()}, unknown)
 
 
 def money(currency: str | None, *, per: int = 1) -> Callable[[object], Money | None]:
-    """an amount in units of 1/`per` of the currency"""
+    """An amount in units of 1/`per` of the currency"""
 
     def convert(value: object) -> Money | None:
         amount = decimal(value)
@@ -197,7 +190,7 @@ def e164(*, plus: bool = False) -> PerSite:
 
 
 def constant(value: T) -> Callable[..., T]:
-    """the same for every row"""
+    """The same for every row"""
     return lambda *_: value
 
 
@@ -207,12 +200,12 @@ _NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}
 
 
 def heads(paths: Iterable[str]) -> frozenset[str]:
-    """the first steps of the paths"""
+    """The first steps of the paths"""
     return frozenset(path.partition(".")[0] for path in paths)
 
 
 def asked(field: Field, paths: frozenset[str], first: frozenset[str]) -> bool:
-    """The field's path is among those asked for; a field of a whole object answers for its parts."""
+    """The path is among those asked for; a field of a whole object answers for its parts."""
     return field.path in paths or ("." not in field.path and field.path in first)
 
 
@@ -222,7 +215,7 @@ def wire_keys(
     paths: frozenset[str],
     always: Iterable[str] = (),
 ) -> frozenset[str]:
-    """the names on the wire of everything that the asked paths are made of"""
+    """The names on the wire of everything that the asked paths are made of"""
     names = {info.name: info.encode_name for info in msgspec.structs.fields(wire)}
     first = heads(paths)
     needed = set(always)
@@ -329,7 +322,7 @@ class Decoded(msgspec.Struct):
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    """the body by the decoder; SourceMalformed names `what` and where it is not as documented"""
+    """The body by the decoder; SourceMalformed names `what` and where it is not as documented"""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

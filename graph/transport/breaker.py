@@ -76,7 +76,7 @@ class RetryBudget:
         self._left = min(self._reserve, self._left + 0.2)
 
     def take(self) -> bool:
-        """whether one more repeat is allowed"""
+        """Whether one more repeat is allowed"""
         if self._left < 1:
             return False
         self._left -= 1

@@ -61,7 +61,7 @@ class Budget:
         self._filled = now
 
     def _reserve(self, trace: Trace) -> float:
-        """seconds until this request's turn; a token is taken only if that is before the deadline"""
+        """Seconds until this request's turn; a token is taken only if it comes in time"""
         self._fill()
         wait = max(0.0, (1 - self._tokens) / self.pace.requests_per_second)
         wait = max(wait, self._not_before - self._timer.monotonic())

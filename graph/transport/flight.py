@@ -16,7 +16,7 @@ class Flights(Generic[T]):
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
 
     async def join(self, key: Hashable, start: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """what the flight of this key brings, and whether somebody else had started it"""
+        """What the flight of this key brings, and whether somebody else had started it"""
         task = self._under_way.get(key)
         shared = task is not None
         if task is None:
@@ -36,7 +36,7 @@ class Flights(Generic[T]):
             task.exception()
 
     async def close(self) -> None:
-        """ends what is still under way"""
+        """Ends what is still under way"""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()

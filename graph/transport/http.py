@@ -12,7 +12,6 @@ import httpx
 from graph.errors import SourceMalformed, SourceTimeout, SourceUnavailable
 from graph.sources.contract import Reply, Request
 
-
 # httpx tells every address at INFO, and some vendors' addresses hold their token.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -31,7 +30,7 @@ class Transport(Protocol):
 
 
 def tls(verify: bool | str) -> ssl.SSLContext | bool:
-    """what httpx takes for `verify_tls`: true, false, or the path of a CA file"""
+    """What httpx takes for `verify_tls`: true, false, or the path of a CA file"""
     if isinstance(verify, bool):
         return verify
     return ssl.create_default_context(cafile=verify)

@@ -13,7 +13,7 @@ from graph.config import Settings, SourceSettings, secret_hook, unknown_key
 from graph.errors import ConfigError
 from graph.observe import Timer, log
 from graph.sources import vendor, vendor_names
-from graph.sources.contract import Exactness, Manifest, Pace, Resource, Site
+from graph.sources.contract import LONGEST_CALL_SECONDS, Exactness, Manifest, Pace, Resource, Site
 from graph.transport.http import HttpxTransport, Transport
 from graph.transport.source import LiveSource
 from graph.types.inputs import CONDITIONS, camel
@@ -42,7 +42,7 @@ class Sources(msgspec.Struct, frozen=True):
 
 
 def httpx_transport(settings: SourceSettings, manifest: Manifest, base_url: str) -> Transport:
-    """what carries the bytes unless somebody brings another one"""
+    """What carries the bytes unless somebody brings another one"""
     concurrency = settings.max_concurrency or manifest.pace.max_concurrency
     return HttpxTransport(base_url, verify=settings.verify_tls, max_connections=concurrency + 2)
 
@@ -74,9 +74,7 @@ def open_sources(
             source.reason = "it is switched off in the configuration (enabled = false)"
             continue
         try:
-            live[entry.id] = _live(
-                entry, manifest, source, timer, hash_key, make_transport, share
-            )
+            live[entry.id] = _live(entry, manifest, source, timer, hash_key, make_transport, share)
         except ConfigError as error:
             source.state = SourceState.DISABLED
             source.reason = str(error)
@@ -125,15 +123,13 @@ def _live(
         requests_per_second=(entry.requests_per_second or manifest.pace.requests_per_second)
         / share,
         burst=max(1, manifest.pace.burst // share),
-        max_concurrency=max(
-            1, (entry.max_concurrency or manifest.pace.max_concurrency) // share
-        ),
+        max_concurrency=max(1, (entry.max_concurrency or manifest.pace.max_concurrency) // share),
     )
     try:
         transport = make_transport(entry, manifest, base_url)
     except OSError as error:
         raise ConfigError(f"verify_tls: cannot use this CA file: {error.strerror}") from None
-    told.capabilities = capabilities(manifest, site, pace)
+    told.capabilities = capabilities(manifest, pace)
     return LiveSource(
         told,
         manifest,
@@ -147,7 +143,7 @@ def _live(
 
 
 def _address(base_url: str, manifest: Manifest) -> str:
-    """the source's address without the path that every request of the vendor begins with"""
+    """The source's address without the path that every request of the vendor begins with"""
     if not base_url.startswith(("http://", "https://")) or len(base_url.split("/")) < 3:
         raise ConfigError("base_url: it must begin with https:// or http://")
     if "?" in base_url or "#" in base_url:
@@ -155,9 +151,7 @@ def _address(base_url: str, manifest: Manifest) -> str:
     return base_url.rstrip("/").removesuffix(manifest.prefix.rstrip("/")).rstrip("/")
 
 
-def _struct(
-    values: Mapping[str, object], kind: type[msgspec.Struct], where: str
-) -> msgspec.Struct:
+def _struct(values: Mapping[str, object], kind: type[msgspec.Struct], where: str) -> msgspec.Struct:
     """The vendor's own settings; ConfigError names a wrong key, never a value."""
     known = tuple(info.name for info in msgspec.structs.fields(kind))
     for key in values:
@@ -172,7 +166,7 @@ def _struct(
 # ---------------------------------------------------------------- capabilities
 
 
-def capabilities(manifest: Manifest, site: Site, pace: Pace) -> Capabilities:
+def capabilities(manifest: Manifest, pace: Pace) -> Capabilities:
     """What a source can do, told from its manifest and its options."""
     records = manifest.records or manifest.logs
     return Capabilities(
@@ -186,7 +180,7 @@ def capabilities(manifest: Manifest, site: Site, pace: Pace) -> Capabilities:
         sorts=manifest.sorts,
         page_rows=manifest.page_rows,
         reach_rows=manifest.reach_rows,
-        settles_after_seconds=manifest.settles_after_seconds,
+        settles_after_seconds=LONGEST_CALL_SECONDS + manifest.settles_after_seconds,
         requests_per_second=pace.requests_per_second,
         max_concurrency=pace.max_concurrency,
         conditions=[
@@ -198,11 +192,7 @@ def capabilities(manifest: Manifest, site: Site, pace: Pace) -> Capabilities:
             for name in CONDITIONS
         ],
         late_fields=sorted(
-            {
-                _camel_path(field.path)
-                for field in records.fields
-                if field.part is not None
-            }
+            {_camel_path(field.path) for field in records.fields if field.part is not None}
             | ({"logs"} if records.legs_part is not None else set())
         ),
         never=[

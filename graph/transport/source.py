@@ -66,9 +66,7 @@ class LiveSource:
         self.breaker = Breaker(timer)
         self._retries = RetryBudget()
 
-    async def send(
-        self, request: Request, read: Callable[[Reply], T], trace: Trace
-    ) -> T:
+    async def send(self, request: Request, read: Callable[[Reply], T], trace: Trace) -> T:
         """What `read` makes of the vendor's reply, or a SourceError.
 
         A READ is repeated while deadline and retry budget last; a WRITE is sent once. Waiting ends
@@ -134,7 +132,6 @@ class LiveSource:
                     reply = await self._fly(request, trace)
             note.status, note.bytes = reply.status, len(reply.body)
             note.date = reply.headers.get("date")
-            return reply
         except TimeoutError:
             note.error = "TIMEOUT"
             raise SourceOverBudget(
@@ -143,6 +140,8 @@ class LiveSource:
         except SourceError as error:
             note.error = error.state
             raise
+        else:
+            return reply
         finally:
             note.elapsed_ms = round((self._timer.monotonic() - began) * 1000)
             seen.notes.append(note)
@@ -175,7 +174,7 @@ class LiveSource:
     async def _watched(
         self, signed: Request, request: Request
     ) -> tuple[SourceError | Expired | None, Reply]:
-        """the reply and what it means, past the breaker, which learns how it went"""
+        """The reply and what it means, past the breaker, which learns how it went"""
         self.breaker.enter()
         self._retries.request()
         failed: bool | None = None
@@ -225,12 +224,12 @@ class LiveSource:
     def _wait_before_repeat(
         self, request: Request, error: SourceError, attempt: int, trace: Trace
     ) -> float | None:
-        """seconds to wait before the request is sent again; None: it is not"""
+        """Seconds to wait before the request is sent again; None: it is not"""
         if request.kind is not Kind.READ or attempt >= _REPEATS:
             return None
         if not isinstance(error, _SICK):
             return None
-        backoff = _FIRST_WAIT_SECONDS * 3**attempt * (0.5 + self._chance.random())
+        backoff: float = _FIRST_WAIT_SECONDS * 3**attempt * (0.5 + self._chance.random())
         wait = max(backoff, error.retry_after_seconds or 0.0)
         if wait >= trace.remaining_seconds or not self._retries.take():
             return None
@@ -248,7 +247,7 @@ class LiveSource:
 
 
 def by_status(reply: Reply) -> SourceError | Expired:
-    """what a status outside 2xx means where the vendor's documents say nothing else"""
+    """What a status outside 2xx means where the vendor's documents say nothing else"""
     status = reply.status
     what = f"it answered with HTTP status {status}"
     if status == 401:
@@ -256,9 +255,7 @@ def by_status(reply: Reply) -> SourceError | Expired:
     if status in (403, 407):
         return SourceRefused(f"{what}: our credentials, rights or address are refused")
     if status == 429:
-        return SourceThrottled(
-            f"{what}: too many requests", retry_after_seconds=retry_after(reply)
-        )
+        return SourceThrottled(f"{what}: too many requests", retry_after_seconds=retry_after(reply))
     if status == 408:
         return SourceTimeout(what)
     if status >= 500:

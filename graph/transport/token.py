@@ -32,7 +32,7 @@ class TokenKeeper:
         self._work: asyncio.Task[Token | None] | None = None
 
     async def get(self) -> Token | None:
-        """a token that is good for now; None where the vendor needs none"""
+        """A token that is good for now; None where the vendor needs none"""
         if self._refusal is not None:
             raise self._refusal
         if self._token is not None and self._timer.monotonic() < self._expires:
@@ -40,13 +40,13 @@ class TokenKeeper:
         return await self._share()
 
     async def renew(self, stale: Token | None) -> Token | None:
-        """another token than `stale`, which the vendor no longer takes"""
+        """Another token than `stale`, which the vendor no longer takes"""
         if self._token is stale:
             self._expires = 0.0
         return await self.get()
 
     async def release(self) -> None:
-        """gives the token back, where the vendor counts them"""
+        """Gives the token back, where the vendor counts them"""
         if self._work is not None:
             self._work.cancel()
         if self._token is None:

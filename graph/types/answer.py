@@ -28,7 +28,8 @@ class OutcomeState(Enum):
         "A person must act.",
     )
     REJECTED = strawberry.enum_value(
-        "REJECTED", description="It says that the request is wrong, which is a fault of this server."
+        "REJECTED",
+        description="It says that the request is wrong, which is a fault of this server.",
     )
     MALFORMED = strawberry.enum_value(
         "MALFORMED", description="Its answer is not what its documentation says."

@@ -11,8 +11,9 @@ from graph.types.call import CallDirection, CallDisposition
 from graph.types.scalars import IntRange
 from graph.types.vendor import Vendor
 
+
 def camel(name: str) -> str:
-    """a name as the schema spells it"""
+    """A name as the schema spells it"""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 

@@ -29,9 +29,7 @@ def _read_instant(text: object) -> datetime:
             f"{text[:40]!r} is no DateTime: write it like 2026-03-01T08:00:00Z"
         ) from None
     if moment.tzinfo is None:
-        raise GraphQLError(
-            f"{text[:40]!r} has no zone: end it with Z or an offset such as +01:00"
-        )
+        raise GraphQLError(f"{text[:40]!r} has no zone: end it with Z or an offset such as +01:00")
     return moment.astimezone(UTC)
 
 
@@ -83,16 +81,12 @@ class Money:
     )
 
 
-@strawberry.type(
-    description="A span of time from `since` (included) to `until` (not included)."
-)
+@strawberry.type(description="A span of time from `since` (included) to `until` (not included).")
 class TimeWindow:
     since: datetime | None = strawberry.field(
         description="The first moment inside; null: as far back as there is anything."
     )
-    until: datetime | None = strawberry.field(
-        description="The first moment after; null: no end."
-    )
+    until: datetime | None = strawberry.field(description="The first moment after; null: no end.")
 
 
 @strawberry.input(description="A range of whole numbers; both bounds belong to it.")
@@ -102,7 +96,7 @@ class IntRange:
 
 
 def as_json(raw: bytes) -> Any:
-    """the JSON value of the bytes a vendor sent"""
-    import msgspec  # noqa: PLC0415
+    """The JSON value of the bytes a vendor sent"""
+    import msgspec
 
     return msgspec.json.decode(raw)

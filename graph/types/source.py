@@ -13,7 +13,8 @@ from graph.types.vendor import Vendor
 class SourceState(Enum):
     READY = strawberry.enum_value("READY", description="It is asked.")
     DISABLED = strawberry.enum_value(
-        "DISABLED", description="Its settings cannot be used, so it is not asked; `reason` says why."
+        "DISABLED",
+        description="Its settings cannot be used, so it is not asked; `reason` says why.",
     )
     OFF = strawberry.enum_value(
         "OFF", description="It is switched off in the configuration; nobody misses it."

@@ -13,7 +13,7 @@ SOURCES = Path(__file__).parent.parent / "sources"
 
 
 def vendor_names() -> tuple[str, ...]:
-    """the names of the vendor folders, sorted; nothing is imported"""
+    """The names of the vendor folders, sorted; nothing is imported"""
     return tuple(
         sorted(module.name for module in pkgutil.iter_modules([str(SOURCES)]) if module.ispkg)
     )

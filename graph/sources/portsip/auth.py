@@ -28,7 +28,8 @@ _ABSENT = frozenset({404, 405, 501})
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`username` and `password` of one tenant's user (`domain` is the tenant's SIP domain), or a
-    `token`."""
+    `token`.
+    """
 
     username: str | None = None
     password: Secret | None = None
@@ -46,7 +47,7 @@ def sign(site: Site, request: Request, token: Token | None) -> Request:
 
 
 def sign_in(site: Site) -> Request | None:
-    """the newest generation first; `read_token` goes on to older ones where it is absent"""
+    """The newest generation first; `read_token` goes on to older ones where it is absent"""
     if site.credentials.token is not None:
         return None
     return _sign_in(site, _GENERATIONS[site.options.sign_in])

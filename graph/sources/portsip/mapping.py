@@ -44,7 +44,7 @@ PARTIES = {
 
 def disposition(answered_at: str | None, status: Any, reason: str | None, reroute: str | None
                 ) -> CallDisposition:  # fmt: skip
-    """how it ended: a queue that was left, an answer, or what the SIP code says"""
+    """How it ended: a queue that was left, an answer, or what the SIP code says"""
     rerouted = text(reroute)
     if rerouted == "QUEUE_ABANDONED":
         return CallDisposition.ABANDONED
@@ -72,7 +72,7 @@ def total_seconds(started_at: str | None, ended_at: str | None) -> int | None:
 
 
 def ring_seconds(rang: str | None, answered: str | None, ended: str | None) -> int | None:
-    """from the first ring to the answer, or to the end where nobody answered"""
+    """From the first ring to the answer, or to the end where nobody answered"""
     answer = instant(answered)
     return _between(instant(rang), answer if answer is not None else instant(ended))
 
@@ -112,7 +112,7 @@ def _when(*directions: str) -> Any:
 
 
 def user_data(value: str | None) -> str | None:
-    """the application's own text, out of the composite that newer versions store"""
+    """The application's own text, out of the composite that newer versions store"""
     stored = text(value)
     if stored is not None and stored.startswith("user-data=") and ";service-number=" in stored:
         return text(stored[len("user-data=") :].rpartition(";service-number=")[0])

@@ -8,6 +8,7 @@ say which ones are used.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -48,7 +49,8 @@ _NUMBERS = {
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`sign_in`: "newest" tries all generations, "oauth" and "login" only the older ones.
     `client_id` is for "oauth". `filter_fields`: the fields that this PBX filters by. `currency`:
-    what its costs are in. `page_size`: at most 100."""
+    what its costs are in. `page_size`: at most 100.
+    """
 
     sign_in: str = "newest"
     client_id: str | None = None
@@ -71,7 +73,7 @@ def shape(_site: Site, _ask: Ask) -> Shape:
 
 
 def exactness(site: Site, condition: Condition) -> Exactness:
-    """how much of a condition the options allow to be told"""
+    """How much of a condition the options allow to be told"""
     fields = frozenset(site.options.filter_fields)
     name, values = condition.name, condition.values
     if name == "search":
@@ -91,7 +93,7 @@ def _directions(values: tuple[Any, ...]) -> list[str] | None:
 
 
 def _alternatives(condition: Condition) -> list[str]:
-    """the condition as expressions of which any one may hold"""
+    """The condition as expressions of which any one may hold"""
     if condition.name == "direction":
         return [f"direction eq '{value}'" for value in _directions(condition.values) or ()]
     if condition.name not in _NUMBERS:
@@ -157,22 +159,25 @@ _FAULTS = msgspec.json.Decoder(Faults)
 
 def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     offset = int(dict(request.params).get("skip", "0"))
-    try:
-        if raw:
-            raise msgspec.DecodeError
-        fast = _FAST.decode(reply.body)
-        rows, count = Decoded(fast.items, None, 0), fast.count
-    except msgspec.DecodeError:
-        slow = decode(_SLOW, reply.body, "the list")
-        rows, count = decode_rows(_ROW, slow.items, keep=raw), slow.count
+    rows, count = _rows(reply, raw)
     seen = offset + len(rows.rows) + rows.skipped
     full = int(dict(request.params).get("top", LARGEST_PAGE))
     more = bool(rows.rows) and (seen < count if count is not None else len(rows.rows) >= full)
     return Page(rows.rows, offset, more, count, skipped=rows.skipped, raws=rows.raws)
 
 
+def _rows(reply: Reply, raw: bool) -> tuple[Decoded, int | None]:
+    """all rows at once; one by one where one is not as documented, or all are wanted as sent"""
+    if not raw:
+        with suppress(msgspec.DecodeError):
+            fast = _FAST.decode(reply.body)
+            return Decoded(fast.items, None, 0), fast.count
+    slow = decode(_SLOW, reply.body, "the list")
+    return decode_rows(_ROW, slow.items, keep=raw), slow.count
+
+
 def read_row(site: Site, reply: Reply, request: Request, raw: bool) -> Found:
-    """one call out of the list that was filtered by its id"""
+    """One call out of the list that was filtered by its id"""
     page = read(site, reply, request, raw)
     return Found(page.rows, page.raws)
 

@@ -1,0 +1,65 @@
+"""The root fields of subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import strawberry
+
+from graph.gather import answer
+from graph.gather.checks import checks
+from graph.gather.keys import question_hash
+from graph.gather.parts import Loaders
+from graph.gather.plan import meant, plain, window
+from graph.gather.watch import Watch
+from graph.schema import selection
+from graph.schema.context import Info
+from graph.schema.query import permit, read_ref
+from graph.types.answer import CallRecordLookup
+from graph.types.event import CallRecordEvent
+from graph.types.inputs import CallFilter, CallRecordRef
+
+
+@strawberry.type(description="Everything that can be followed.")
+class Subscription:
+    @strawberry.subscription(
+        description="Calls as their phone systems publish them, from now on or from a cursor on. "
+        "Every source is polled politely; corrections are marked."
+    )
+    async def call_record_added(
+        self, info: Info, filter: CallFilter | None = None, after: str | None = None
+    ) -> AsyncGenerator[CallRecordEvent, None]:
+        context = info.context
+        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
+        permit(context, paths)
+        given = filter or CallFilter()
+        checks(given)
+        window(given)
+        meant(context.sources, context.caller, given)
+
+        def make() -> Watch:
+            return Watch(context.sources, context.signer, context.fresh_trace, given, paths)
+
+        key = (context.caller.sight, question_hash(plain(given)), paths)
+        events = context.watches.follow(key, make, after)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+
+    @strawberry.subscription(
+        description="Looks for one record until its phone system has prepared it, as often as "
+        "that vendor advises, and tells of each look. Ends with FOUND or NOT_FOUND."
+    )
+    async def call_record_ready(
+        self, info: Info, ref: CallRecordRef
+    ) -> AsyncGenerator[CallRecordLookup, None]:
+        context = info.context
+        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
+        permit(context, paths)
+        looks = answer.ready(
+            read_ref(ref), paths, lambda: Loaders(context.sources, context.fresh_trace())
+        )
+        async for look in looks:
+            yield look
