@@ -74,7 +74,7 @@ async def _newest(live: LiveSource, trace: Trace) -> datetime | None:
         until=now,
         newest_first=True,
         now=now,
-        wire=wire_keys(resource.wire, resource.fields, NEEDS, resource.always),
+        wire=wire_keys(resource, NEEDS),
         amount=1,
     )
     convert = compiled(CallLog, resource.fields, NEEDS, live.site)

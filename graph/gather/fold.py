@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from graph.gather.stream import Row, Stream
+from graph.gather.reading import Row
+from graph.gather.stream import Stream
 from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord, Party
 from graph.types.scalars import Money
 
@@ -71,7 +72,6 @@ class FoldedStream:
     missing = property(lambda self: self.legs.missing)
     total: int | None = None
     shape = property(lambda self: self.legs.shape)
-    read_something = property(lambda self: self.legs.read_something)
 
     @property
     def skipped(self) -> int:

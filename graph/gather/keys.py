@@ -53,12 +53,16 @@ class NodeId(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hint(msgspec.Struct, frozen=True, array_like=True):
-    """Where a source's reading may go on: a shape's name, the window asked, a position in it."""
+    """Where a source's reading may go on: a shape's name, the window asked, a position in it.
+
+    `row` is a hash of the key of the row that stood there; it must still stand there.
+    """
 
     shape: str
     since_us: int | None
     until_us: int | None
     offset: int
+    row: bytes
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -163,6 +167,11 @@ class Signer:
 def question_hash(*parts: Any) -> bytes:
     """What tells one question from another: kind, filter, order, unit"""
     return hashlib.sha256(msgspec.json.encode(parts)).digest()[:9]
+
+
+def row_hash(row: str) -> bytes:
+    """what tells one row key from another in a hint"""
+    return hashlib.sha256(row.encode()).digest()[:6]
 
 
 def _text(data: bytes) -> str:

@@ -17,10 +17,11 @@ from graph.gather.ask import Entry, attempt
 from graph.gather.fold import fold, leg_paths
 from graph.gather.keys import Key, Kind
 from graph.gather.plan import NEEDS, Plan, choose
-from graph.gather.stream import Row, Stream
+from graph.gather.reading import Row
+from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.sources.contract import Ask, Found, Part, Reply, Resource, RowKey
-from graph.sources.convert import compiled, convert_rows, heads, wire_keys
+from graph.sources.convert import compiled, convert_rows, heads, wire_keys, wire_names
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
@@ -296,6 +297,9 @@ async def look_up(
         target, resource.fields, read_paths, live.site, live.manifest.details
     )
     requests = [] if resource.locate is None else resource.locate(live.site, row)
+    asked_for = wire_names(resource, read_paths)
+    if row.started_at is not None and not asked_for.isdisjoint(resource.locate_lacks):
+        requests = []  # the key brings less than a list does; the window around it brings all
     rows: list[Row] = []
     if requests:
         found = await _locate(
@@ -372,10 +376,7 @@ async def _in_window(
         until=until,
         newest_first=False,
         now=trace.timer.now(),
-        wire=None
-        if "raw" in paths
-        else wire_keys(resource.wire, resource.fields, paths, resource.always)
-        | frozenset(resource.legs_wire),
+        wire=None if "raw" in paths else wire_keys(resource, paths),
         raw="raw" in paths,
         amount=20,
     )

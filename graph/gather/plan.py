@@ -17,7 +17,7 @@ from graph.gather.fold import leg_paths
 from graph.gather.keys import Cursor, Hint, Key
 from graph.observe import Trace
 from graph.sources.contract import Ask, Condition, Exactness, Resource
-from graph.sources.convert import heads, wire_keys
+from graph.sources.convert import wire_keys
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.answer import OutcomeState
@@ -290,9 +290,7 @@ def _source(
         paths = leg_paths(frozenset(paths))
     wire: frozenset[str] | None = None
     if "raw" not in paths:
-        wire = wire_keys(resource.wire, resource.fields, frozenset(paths), resource.always)
-        if "logs" in heads(paths) and resource.legs_wire:
-            wire |= frozenset(resource.legs_wire)
+        wire = wire_keys(resource, frozenset(paths))
     since, until = _edges(plan, resource, folded)
     ask = Ask(
         since=since,

@@ -16,29 +16,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from graph.errors import SourceMalformed
 from graph.gather import keys, pieces
 from graph.gather.keys import TICK, Hint
+from graph.gather.reading import Pass, Reader, Row, agreement
 from graph.observe import Trace
-from graph.sources.contract import Ask, Page, Reply, Resource
-from graph.sources.convert import convert_rows
+from graph.sources.contract import Ask, Page, Resource
 from graph.transport.source import LiveSource
 from graph.types.scalars import TimeWindow
-
-_PASSES = 3
-
-
-class Row(NamedTuple):
-    """One row of a source: its start, its row key, the record made of it, its wire row."""
-
-    moment: datetime
-    key: str
-    record: Any
-    wire: Any
 
 
 class Moved(Exception):
@@ -74,15 +63,12 @@ class Stream:
         self.pending: dict[str, Row] = {}
         self.frontier: datetime | None = None
         self.done = False
-        self._bad_rows: set[str] = set()
-        self._undecoded = 0
         self.missing: list[TimeWindow] = []
         self.total: int | None = None
-        self.read_something = False
-        self._convert = convert
-        self._trail: list[tuple[datetime, int]] | None = [] if keep_trail else None
+        self._reader = Reader(live, resource, trace, convert)
+        self._trail: list[tuple[datetime, int, str]] | None = [] if keep_trail else None
         self._offset: int | None = None
-        self._expected: str | None = None
+        self._expected: bytes | None = None
         self._planned = self.ask
         self._pieces: pieces.Pieces | None = None
         if hint is not None and hint.shape == self._hint_name and self._by_position:
@@ -91,12 +77,14 @@ class Stream:
                 since=None if hint.since_us is None else keys.from_us(hint.since_us),
                 until=None if hint.until_us is None else keys.from_us(hint.until_us),
             )
-            self._offset = hint.offset
-            self._hinted = True
-        else:
-            self._hinted = False
+            self._offset, self._expected = hint.offset, hint.row
 
     # ------------------------------------------------------------ what others see
+
+    @property
+    def skipped(self) -> int:
+        """how many rows were not as documented and had to be left out"""
+        return self._reader.skipped
 
     @property
     def edge(self) -> datetime | None:
@@ -113,18 +101,17 @@ class Stream:
         """Where to go on reading so that nothing of `moment` and after is missed"""
         if not self._trail or not self._by_position:
             return None
-        best: int | None = None
-        for at, offset in self._trail:
-            if self.ahead(at, moment):
-                best = offset if best is None else max(best, offset)
-        if best is None:
+        before = [step for step in self._trail if self.ahead(step[0], moment)]
+        if not before:
             return None
+        _, offset, row = max(before, key=lambda step: step[1])
         planned = self._planned
         return Hint(
             self._hint_name,
             None if planned.since is None else keys.to_us(planned.since),
             None if planned.until is None else keys.to_us(planned.until),
-            best,
+            offset,
+            keys.row_hash(row),
         )
 
     async def pull(self) -> None:
@@ -160,7 +147,6 @@ class Stream:
     def _forget_position(self) -> None:
         self._offset = None
         self._expected = None
-        self._hinted = False
         if self._trail is not None:
             self._trail.clear()
 
@@ -171,9 +157,9 @@ class Stream:
                 page, rows = await self._bisect(edge)
             else:
                 self._planned = self._ask_from(edge)
-                page, rows = await self._page(self._planned, 0)
+                page, rows = await self._reader.page(self._planned, 0)
         else:
-            page, rows = await self._page(self._planned, self._offset)
+            page, rows = await self._reader.page(self._planned, self._offset)
             self._verify(page, rows, edge)
         self._in_order(rows)
         self._keep(page, rows)
@@ -211,20 +197,18 @@ class Stream:
             self._forget_position()
             return
         self._offset = offset
-        self._expected = rows[first_of_tie - 1].key
-        self._hinted = False
+        self._expected = keys.row_hash(rows[first_of_tie - 1].key)
 
     def _verify(self, page: Page, rows: list[Row], edge: datetime | None) -> None:
-        if self._hinted:
-            self._hinted = False
-            stands = page.offset == 0 or (
-                bool(rows) and edge is not None and self.ahead(rows[0].moment, edge)
-            )
-            if not stands:
-                raise Moved
-            return
         place = (self._offset or 0) - page.offset
-        if not 0 <= place < len(rows) or rows[place].key != self._expected:
+        if not 0 <= place < len(rows):
+            raise Moved
+        row = rows[place]
+        if self._expected is not None:
+            stands = keys.row_hash(row.key) == self._expected
+        else:  # after a tie that was read whole, any row of it will do
+            stands = edge is not None and self.ahead(row.moment, edge)
+        if not stands:
             raise Moved
 
     def _in_order(self, rows: list[Row]) -> None:
@@ -250,7 +234,7 @@ class Stream:
     async def _bisect(self, edge: datetime) -> tuple[Page, list[Row]]:
         """The page with the last row strictly before `edge`, of a list with positions only."""
         self._planned = self.ask
-        page, rows = await self._page(self._planned, 0)
+        page, rows = await self._reader.page(self._planned, 0)
         if not rows or not page.more or not self.ahead(rows[-1].moment, edge):
             return page, rows
         size, total = len(rows), page.total
@@ -261,7 +245,7 @@ class Stream:
         best = page, rows
         while high - low > 1:
             middle = (low + high) // 2
-            page, rows = await self._page(self._planned, middle * size)
+            page, rows = await self._reader.page(self._planned, middle * size)
             if rows and self.ahead(rows[0].moment, edge):
                 low, best = middle, (page, rows)
                 if not self.ahead(rows[-1].moment, edge):
@@ -271,47 +255,38 @@ class Stream:
         return best
 
     async def _tie(self, moment: datetime, page: Page) -> None:
-        """Reads all rows of one moment that fill a page, until two passes agree."""
-        read = self._tie_by_position if self._by_position else self._tie_by_window
-        before: set[str] | None = None
-        for _ in range(_PASSES):
-            found, told = await read(moment, page.offset)
-            if found is None:
-                break
-            if before == set(found) and (told is None or told == len(found)):
-                for key, row in found.items():
-                    self._remember(key, row)
-                self._advance(self._just_after(moment))
-                return
-            before = set(found)
-        self._give_up(moment, moment)
+        """Reads all rows of one moment that fill a page."""
+        if self._by_position:
+            found = await agreement(lambda: self._tie_by_position(moment, page.offset))
+        else:
+            ask = msgspec.structs.replace(self.ask, since=moment, until=moment, until_open=False)
+            found = await self._reader.agreed(ask, self.shape.reach, twice=True)
+        if found is None:
+            self._give_up(moment, moment)
+            return
+        for key, row in found.items():
+            if row.moment == moment:
+                self._remember(key, row)
+        self._advance(self._just_after(moment))
 
-    async def _tie_by_window(
-        self, moment: datetime, _offset: int
-    ) -> tuple[dict[str, Row] | None, int | None]:
-        ask = msgspec.structs.replace(self.ask, since=moment, until=moment, until_open=False)
-        return await self._whole(ask, lambda row: row.moment == moment)
-
-    async def _tie_by_position(
-        self, moment: datetime, offset: int
-    ) -> tuple[dict[str, Row] | None, int | None]:
+    async def _tie_by_position(self, moment: datetime, offset: int) -> Pass:
         found: dict[str, Row] = {}
         while offset > 0:  # the tie may begin before the page on which it was met
-            page, rows = await self._page(self._planned, offset - 1)
+            page, rows = await self._reader.page(self._planned, offset - 1)
             if not rows or self.ahead(rows[0].moment, moment):
                 break
             offset = min(page.offset, offset - 1)
         while self.shape.reach is None or offset < self.shape.reach:
-            page, rows = await self._page(self._planned, offset)
+            page, rows = await self._reader.page(self._planned, offset)
             found.update({row.key: row for row in rows if row.moment == moment})
             after = [i for i, row in enumerate(rows) if self.ahead(moment, row.moment)]
             if after or not page.more or not rows:
                 # Go on from the last row of the tie, which stands before all that is unread.
                 self._offset = max(0, page.offset + (after[0] if after else len(rows)) - 1)
-                self._expected, self._hinted = None, True
-                return found, None
+                self._expected = None
+                return Pass(found, None)
             offset = page.offset + len(rows)
-        return None, None
+        return Pass(None, None)
 
     def _just_after(self, moment: datetime) -> datetime:
         """The next moment in list order that the vendor can be asked for"""
@@ -334,7 +309,9 @@ class Stream:
             until=piece.high,
             until_open=self.ask.until_open and piece.is_all,
         )
-        found = await self._agreed(ask, piece)
+        found = await self._reader.agreed(ask, self.shape.reach)
+        if self.total is None and piece.is_all and found is not None:
+            self.total = len(found)
         if found is None:
             if not self._pieces.halve(piece):
                 self._give_up(piece.low, piece.high)
@@ -349,80 +326,13 @@ class Stream:
         else:
             self._advance(self._pieces.frontier(piece))
 
-    async def _agreed(self, ask: Ask, piece: pieces.Piece) -> dict[str, Row] | None:
-        """All rows of a piece; None if it must be split"""
-        before: set[str] | None = None
-        for _ in range(_PASSES):
-            found, told = await self._whole(ask, lambda _row: True)
-            if found is None:
-                return None
-            if told is None or told == len(found) or before == set(found):
-                if self.total is None and piece.is_all:
-                    self.total = told
-                return found
-            before = set(found)
-        return None
-
-    async def _whole(
-        self, ask: Ask, wanted: Callable[[Row], bool]
-    ) -> tuple[dict[str, Row] | None, int | None]:
-        """Every row of one ask, by position, and the total if told; None: too many."""
-        found: dict[str, Row] = {}
-        offset = 0
-        told: int | None = None
-        bad = 0
-        rows_before: list[str] | None = None
-        while True:
-            page, rows = await self._page(ask, offset)
-            bad += page.skipped + len(page.rows) - len(rows)
-            told, reach = page.total, self.shape.reach
-            if page.split or (reach is not None and (told or offset) > reach + len(rows)):
-                return None, None
-            if offset and rows and [row.key for row in rows] == rows_before:
-                raise SourceMalformed("it sends the same page again, whatever page is asked for")
-            rows_before = [row.key for row in rows]
-            found.update({row.key: row for row in rows if wanted(row)})
-            if not page.more or not rows:
-                return found, None if told is None else told - bad
-            offset = page.offset + len(page.rows) + page.skipped
-
     # ------------------------------------------------------------ rows
-
-    async def _page(self, ask: Ask, offset: int) -> tuple[Page, list[Row]]:
-        """One page, converted; rows that are not as documented are counted and left out"""
-        site = self.live.site
-        request = self.resource.plan(site, ask, offset)
-
-        def read(reply: Reply) -> Page:
-            return self.resource.read(site, reply, request, ask.raw)
-
-        page = await self.live.send(request, read, self.trace)
-        self.read_something = True
-        made, _ = convert_rows(self._convert, page.rows, page.raws)
-        rows: list[Row] = []
-        for wire, record in zip(page.rows, made, strict=True):
-            key = self.resource.row_key(site, wire)
-            if record is None or record.started_at is None:
-                self._bad_rows.add(key)
-            else:
-                rows.append(Row(record.started_at, key, record, wire))
-        self._undecoded = max(self._undecoded, page.skipped)
-        seen = self.trace.source(self.live.id)
-        seen.rows += len(page.rows)
-        if seen.notes:
-            seen.notes[-1].rows = len(page.rows)
-        return page, rows
-
-    @property
-    def skipped(self) -> int:
-        """How many rows were not as documented and had to be left out"""
-        return len(self._bad_rows) + self._undecoded
 
     def _keep(self, page: Page, rows: list[Row]) -> None:
         for place, row in enumerate(rows):
             self._remember(row.key, row)
             if self._trail is not None:
-                self._trail.append((row.moment, page.offset + place))
+                self._trail.append((row.moment, page.offset + place, row.key))
 
     def _remember(self, key: str, row: Row) -> None:
         if self.frontier is None or not self.ahead(row.moment, self.frontier):

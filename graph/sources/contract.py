@@ -259,6 +259,8 @@ class Resource(msgspec.Struct, frozen=True):
     """the wire keys that `legs_of` reads"""
     locate: Callable[[Site, RowKey], list[Request]] | None = None
     read_located: Callable[[Site, Reply, Request, bool], Found] | None = None
+    locate_lacks: frozenset[str] = frozenset()
+    """wire attributes that only a list brings, and what `locate` finds does not have"""
     exactness: Callable[[Site, Condition], Exactness] = _no_push
     pushes: Mapping[str, Exactness] = {}
     """how exactly each condition can be pushed down at best, as `exactness` decides it by values"""

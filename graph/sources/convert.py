@@ -19,7 +19,7 @@ import msgspec
 import phonenumbers
 
 from graph.errors import SourceMalformed
-from graph.sources.contract import Field, PerSite, Site
+from graph.sources.contract import Field, PerSite, Resource, Site
 from graph.types.call import Party
 from graph.types.scalars import Money, as_json
 
@@ -209,20 +209,21 @@ def asked(field: Field, paths: frozenset[str], first: frozenset[str]) -> bool:
     return field.path in paths or ("." not in field.path and field.path in first)
 
 
-def wire_keys(
-    wire: type[msgspec.Struct],
-    fields: Sequence[Field],
-    paths: frozenset[str],
-    always: Iterable[str] = (),
-) -> frozenset[str]:
-    """The names on the wire of everything that the asked paths are made of"""
-    names = {info.name: info.encode_name for info in msgspec.structs.fields(wire)}
+def wire_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
+    """The wire attributes that the asked paths are made of, and those always needed"""
     first = heads(paths)
-    needed = set(always)
-    for field in fields:
+    needed = set(resource.always)
+    for field in resource.fields:
         if field.part is None and asked(field, paths, first):
             needed.update((field.wire,) if isinstance(field.wire, str) else field.wire)
-    return frozenset(names[name] for name in needed)
+    return frozenset(needed)
+
+
+def wire_keys(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
+    """The names on the wire of everything that the asked paths are made of"""
+    names = {info.name: info.encode_name for info in msgspec.structs.fields(resource.wire)}
+    keys = frozenset(names[name] for name in wire_names(resource, paths))
+    return keys | frozenset(resource.legs_wire) if "logs" in heads(paths) else keys
 
 
 def compiled(

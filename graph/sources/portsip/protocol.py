@@ -169,7 +169,7 @@ def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
 def _rows(reply: Reply, raw: bool) -> tuple[Decoded, int | None]:
     """all rows at once; one by one where one is not as documented, or all are wanted as sent"""
     if not raw:
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
             fast = _FAST.decode(reply.body)
             return Decoded(fast.items, None, 0), fast.count
     slow = decode(_SLOW, reply.body, "the list")
@@ -238,7 +238,7 @@ def judge(reply: Reply, request: Request) -> SourceError | Expired | None:
         return None
     try:
         faults = _FAULTS.decode(reply.body).errors
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         faults = []
     code = text(faults[0].code) if faults else None
     if request.kind is Kind.SIGN_IN:

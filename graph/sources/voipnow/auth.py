@@ -1,7 +1,8 @@
 """Signing in to VoipNow: a trusted App's token, a lasting token, or a browser session.
 
-Sources: "Authentication and Authorization", "Register App", "Obtain Authorization", and the vendor's
-own example programs. The lifetime changed from one edition to the next, so only `expires_in` counts.
+Sources: "Authentication and Authorization", "Register App", "Obtain Authorization", and the
+vendor's own example programs; read August 2026. The lifetime of a token changed from one edition to
+the next, so only `expires_in` counts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ TOKEN_PATH = "/oauth/token.php"  # noqa: S105
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`client_id` and `client_secret` are App key and App secret of a trusted App; or a lasting
-    `token`; or a browser session's `xsrf_token` with the text of its `cookie` header."""
+    `token`; or a browser session's `xsrf_token` with the text of its `cookie` header.
+    """
 
     client_id: str | None = None
     client_secret: Secret | None = None
@@ -33,9 +35,7 @@ class Credentials(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         app = self.client_id is not None and self.client_secret is not None
         session = self.xsrf_token is not None and self.cookie is not None
         if not app and self.token is None and not session:
-            raise ValueError(
-                "give client_id and client_secret, or token, or xsrf_token and cookie"
-            )
+            raise ValueError("give client_id and client_secret, or token, or xsrf_token and cookie")
         for name in ("token", "xsrf_token", "cookie"):
             secret: Secret | None = getattr(self, name)
             text = "-" if secret is None else secret.reveal()
@@ -82,7 +82,7 @@ def read_token(_site: Site, reply: Reply, _request: Request, _old: Token | None)
         raise SourceMalformed("the answer to the sign-in has no access_token")
     try:
         lifetime = integer(answer.expires_in)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         raise SourceMalformed("expires_in of the sign-in is no number") from None
     return Token(access=Secret(answer.access_token), lifetime_seconds=lifetime)
 

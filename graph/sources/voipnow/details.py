@@ -65,7 +65,5 @@ class VoipnowDetails(VendorDetails):
         description="The parking position it waits in." + _LIVE
     )
     parked_by: str | None = strawberry.field(description="Who parked it." + _LIVE)
-    on_hold_at: datetime | None = strawberry.field(
-        description="When it was put on hold." + _LIVE
-    )
+    on_hold_at: datetime | None = strawberry.field(description="When it was put on hold." + _LIVE)
     holder: str | None = strawberry.field(description="Who put it on hold." + _LIVE)

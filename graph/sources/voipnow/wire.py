@@ -87,6 +87,12 @@ class FastList(msgspec.Struct, rename="camel"):
     total_results: Number = None
 
 
+class Named(msgspec.Struct):
+    """The id of a call of which nothing else may be readable."""
+
+    id: str = ""
+
+
 class Views(msgspec.Struct):
     """The views of a call as sent."""
 

@@ -27,8 +27,8 @@ DATED = [{**entry, "published": PUBLISHED[entry["id"]]} for entry in ENTRIES]
 ALL = {"count": "4999", "sortOrder": "asc"}
 FORM = {
     "grant_type": "client_credentials",
-    "client_id": SETTINGS["credentials"]["app_key"],
-    "client_secret": SETTINGS["credentials"]["app_secret"],
+    "client_id": SETTINGS["credentials"]["client_id"],
+    "client_secret": SETTINGS["credentials"]["client_secret"],
     "redirect_uri": "https://pbx.example/ouath/token.php",
     "type": "unifiedapi",
 }

@@ -86,7 +86,10 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 _made_with = Switches()
 SETTINGS: dict[str, Any] = {
-    "credentials": {"app_key": _made_with.app_key, "app_secret": _made_with.app_secret},
+    "credentials": {
+        "client_id": _made_with.app_key,
+        "client_secret": _made_with.app_secret,
+    },
     "time_zone": _made_with.time_zone,
     "region": "DE",
     "options": {},

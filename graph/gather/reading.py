@@ -1,0 +1,138 @@
+"""Pages of one source as rows, and asks read whole until that is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from graph.errors import SourceMalformed
+from graph.observe import Trace
+from graph.sources.contract import Ask, Page, Reply, Resource
+from graph.sources.convert import convert_rows
+from graph.transport.source import LiveSource
+
+_PASSES = 4
+
+
+class Row(NamedTuple):
+    """One row of a source: its start, its row key, the record made of it, its wire row."""
+
+    moment: datetime
+    key: str
+    record: Any
+    wire: Any
+
+
+class Pass(NamedTuple):
+    """What one reading of a whole ask brought, by row key, and how many the vendor says there are.
+
+    None: more than can be reached.
+    """
+
+    found: dict[str, Row] | None
+    told: int | None
+
+
+async def agreement(
+    read: Callable[[], Awaitable[Pass]], *, twice: bool = False
+) -> dict[str, Row] | None:
+    """All rows of an ask that may have to be read more than once; None if that is never certain.
+
+    A vendor may order rows anew for each page, so a row can be missed. Where it tells a total, the
+    passes are united until they hold that many; otherwise two passes must agree. `twice`: a pass
+    that holds the told total needs another one that agrees with it.
+    """
+    united: dict[str, Row] = {}
+    before: set[str] | None = None
+    for _ in range(_PASSES):
+        found, told = await read()
+        if found is None:
+            return None
+        united.update(found)
+        agreed = before == set(found)
+        before = set(found)
+        if told is None:
+            if agreed:
+                return found
+        elif twice and not agreed:
+            continue
+        elif told == len(found):
+            return found
+        elif told == len(united):
+            return united
+    return None
+
+
+class Reader:
+    """Sends what the resource plans and converts what comes; counts rows that do not convert."""
+
+    def __init__(
+        self,
+        live: LiveSource,
+        resource: Resource,
+        trace: Trace,
+        convert: Callable[[Any, Any], Any],
+    ) -> None:
+        self._live = live
+        self._resource = resource
+        self._trace = trace
+        self._convert = convert
+        self._bad_rows: set[str] = set()
+        self._undecoded = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many rows were not as documented and had to be left out"""
+        return len(self._bad_rows) + self._undecoded
+
+    async def page(self, ask: Ask, offset: int) -> tuple[Page, list[Row]]:
+        """One page, converted; rows that are not as documented are counted and left out"""
+        site = self._live.site
+        request = self._resource.plan(site, ask, offset)
+
+        def read(reply: Reply) -> Page:
+            return self._resource.read(site, reply, request, ask.raw)
+
+        page = await self._live.send(request, read, self._trace)
+        made, _ = convert_rows(self._convert, page.rows, page.raws)
+        rows: list[Row] = []
+        for wire, record in zip(page.rows, made, strict=True):
+            key = self._resource.row_key(site, wire)
+            if record is None or record.started_at is None:
+                self._bad_rows.add(key)
+            else:
+                rows.append(Row(record.started_at, key, record, wire))
+        self._undecoded = max(self._undecoded, page.skipped)
+        seen = self._trace.source(self._live.id)
+        seen.rows += len(page.rows)
+        if seen.notes:
+            seen.notes[-1].rows = len(page.rows)
+        return page, rows
+
+    async def agreed(
+        self, ask: Ask, reach: int | None, *, twice: bool = False
+    ) -> dict[str, Row] | None:
+        """All rows of an ask; None if it must be split"""
+        return await agreement(lambda: self._whole(ask, reach), twice=twice)
+
+    async def _whole(self, ask: Ask, reach: int | None) -> Pass:
+        found: dict[str, Row] = {}
+        offset = bad = 0
+        before: list[str] | None = None
+        while True:
+            page, rows = await self.page(ask, offset)
+            bad += page.skipped + len(page.rows) - len(rows)
+            told = page.total
+            if page.split or (reach is not None and (told or offset) > reach + len(rows)):
+                return Pass(None, None)
+            sent = [row.key for row in rows]
+            if offset and rows and sent == before:
+                raise SourceMalformed("it sends the same page again, whatever page is asked for")
+            before = sent
+            found.update({row.key: row for row in rows})
+            if not page.more or not rows:
+                # Where nothing is left to be asked for, one page is its own proof.
+                certain = told is None and offset == 0 and not page.more
+                return Pass(found, len(found) if certain else None if told is None else told - bad)
+            offset = page.offset + len(page.rows) + page.skipped
