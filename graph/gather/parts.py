@@ -297,9 +297,6 @@ async def look_up(
         target, resource.fields, read_paths, live.site, live.manifest.details
     )
     requests = [] if resource.locate is None else resource.locate(live.site, row)
-    asked_for = wire_names(resource, read_paths)
-    if row.started_at is not None and not asked_for.isdisjoint(resource.locate_lacks):
-        requests = []  # the key brings less than a list does; the window around it brings all
     rows: list[Row] = []
     if requests:
         found = await _locate(
@@ -308,6 +305,13 @@ async def look_up(
         if not isinstance(found, list):
             return found
         rows = found
+        if rows and not wire_names(resource, read_paths).isdisjoint(resource.locate_lacks):
+            # The key brought less than a list does; the window around its start brings all.
+            exact = RowKey(row.row, rows[0].moment)
+            rows = (
+                await _in_window(live, resource, folded, exact, read_paths, convert, loaders.trace)
+                or rows
+            )
     elif row.started_at is not None:
         rows = await _in_window(live, resource, folded, row, read_paths, convert, loaders.trace)
     else:

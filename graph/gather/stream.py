@@ -174,25 +174,30 @@ class Stream:
         if self._beyond_the_end(last):
             self._finish()
             return
-        if rows[0].moment == last:
+        first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
+        if first_of_tie == 0 or self._stuck(page, first_of_tie):
             await self._tie(last, page)
             return
         if self._by_position:
-            self._go_on(page, rows, last)
+            self._go_on(page, rows, first_of_tie)
         elif last == self.frontier:
             raise SourceMalformed("it sends the same page again, whatever is asked for")
         self._advance(last)
 
-    def _go_on(self, page: Page, rows: list[Row], last: datetime) -> None:
-        """Plans the page after this one, so that the tie at `last` is read whole"""
-        first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
+    def _stuck(self, page: Page, first_of_tie: int) -> bool:
+        """A tie fills the page behind the row before it, so going on there would change nothing"""
+        asked = page.offset if self._offset is None else self._offset
+        return self._by_position and page.offset + first_of_tie - 1 <= asked
+
+    def _go_on(self, page: Page, rows: list[Row], first_of_tie: int) -> None:
+        """Plans the page after this one, so that the tie at its end is read whole"""
         offset = page.offset + first_of_tie - 1
         reach = self.shape.reach
         if reach is not None and offset >= reach:
             # Too deep for a position: ask again from the frontier on. Where even that is too deep,
             # because the window lies later than the calls, it is read in pieces.
             start = self._planned.until if self.newest_first else self._planned.since
-            if start is not None and not self.ahead(start, last):
+            if start is not None and not self.ahead(start, rows[-1].moment):
                 self._read_whole()
             self._forget_position()
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import strawberry
 
 from graph.errors import NotAllowed
@@ -10,6 +12,20 @@ from graph.gather.explain import plan_facts
 from graph.gather.keys import NodeId
 from graph.gather.plan import ListKind
 from graph.schema import selection
+from graph.schema.arguments import (
+    After,
+    Before,
+    Filter,
+    First,
+    Id,
+    Ids,
+    Last,
+    Options,
+    Order,
+    Ref,
+    SourceId,
+    Unit,
+)
 from graph.schema.context import Context, Info
 from graph.types.answer import CallLogConnection, CallRecordConnection, CallRecordLookup
 from graph.types.call import CallLog, CallRecord, CallUnit, Node
@@ -85,16 +101,14 @@ def _entry_paths(info: Info) -> frozenset[str]:
 @strawberry.type(description="Everything that can be asked.")
 class Query:
     @strawberry.field(description="Anything by its id; null if there is no such thing.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    async def node(self, info: Info, id: Id) -> Node | None:
         return await _node(info, id, "id")
 
     @strawberry.field(
         description="Several things by their ids, in the order of the ids; null where there is "
         "none."
     )
-    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
-        import asyncio
-
+    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         return list(
             await asyncio.gather(*(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)))
         )
@@ -103,14 +117,14 @@ class Query:
     async def call_records(
         self,
         info: Info,
-        filter: CallFilter | None = None,
-        unit: CallUnit = CallUnit.CALL,
-        order_by: CallOrder = CallOrder.NEWEST_FIRST,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        options: AskOptions | None = None,
+        filter: Filter = None,
+        unit: Unit = CallUnit.CALL,
+        order_by: Order = CallOrder.NEWEST_FIRST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        options: Options = None,
     ) -> CallRecordConnection | None:
         largest = info.context.settings.max_page_size
         page = plan.page_arguments(first, after, last, before, largest)
@@ -119,7 +133,7 @@ class Query:
         return made
 
     @strawberry.field(description="One call by its id; null if there is none.")
-    async def call_record(self, info: Info, id: strawberry.ID) -> CallRecord | None:
+    async def call_record(self, info: Info, id: Id) -> CallRecord | None:
         context = info.context
         paths = _entry_paths(info)
         permit(context, paths)
@@ -130,7 +144,7 @@ class Query:
     @strawberry.field(
         description="Looks for one call, also one that its phone system may still be preparing."
     )
-    async def call_record_lookup(self, info: Info, ref: CallRecordRef) -> CallRecordLookup | None:
+    async def call_record_lookup(self, info: Info, ref: Ref) -> CallRecordLookup | None:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
         permit(context, paths)
@@ -141,13 +155,13 @@ class Query:
     async def call_logs(
         self,
         info: Info,
-        filter: CallFilter | None = None,
-        order_by: CallOrder = CallOrder.NEWEST_FIRST,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        options: AskOptions | None = None,
+        filter: Filter = None,
+        order_by: Order = CallOrder.NEWEST_FIRST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        options: Options = None,
     ) -> CallLogConnection | None:
         largest = info.context.settings.max_page_size
         page = plan.page_arguments(first, after, last, before, largest)
@@ -156,7 +170,7 @@ class Query:
         return made
 
     @strawberry.field(description="One call log entry by its id; null if there is none.")
-    async def call_log(self, info: Info, id: strawberry.ID) -> CallLog | None:
+    async def call_log(self, info: Info, id: Id) -> CallLog | None:
         context = info.context
         paths = _entry_paths(info)
         permit(context, paths)
@@ -173,7 +187,7 @@ class Query:
     @strawberry.field(
         description="One source by its id in the configuration; null if there is none."
     )
-    async def source(self, info: Info, id: strawberry.ID) -> Source | None:
+    async def source(self, info: Info, id: SourceId) -> Source | None:
         for told in info.context.sources.told:
             if told.id == id and info.context.caller.sees(id):
                 return told

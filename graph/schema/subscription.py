@@ -13,11 +13,12 @@ from graph.gather.parts import Loaders
 from graph.gather.plan import meant, plain, window
 from graph.gather.watch import Watch
 from graph.schema import selection
+from graph.schema.arguments import Filter, Ref, Resume
 from graph.schema.context import Info
 from graph.schema.query import permit, read_ref
 from graph.types.answer import CallRecordLookup
 from graph.types.event import CallRecordEvent
-from graph.types.inputs import CallFilter, CallRecordRef
+from graph.types.inputs import CallFilter
 
 
 @strawberry.type(description="Everything that can be followed.")
@@ -27,7 +28,7 @@ class Subscription:
         "Every source is polled politely; corrections are marked."
     )
     async def call_record_added(
-        self, info: Info, filter: CallFilter | None = None, after: str | None = None
+        self, info: Info, filter: Filter = None, after: Resume = None
     ) -> AsyncGenerator[CallRecordEvent, None]:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
@@ -53,7 +54,7 @@ class Subscription:
         "that vendor advises, and tells of each look. Ends with FOUND or NOT_FOUND."
     )
     async def call_record_ready(
-        self, info: Info, ref: CallRecordRef
+        self, info: Info, ref: Ref
     ) -> AsyncGenerator[CallRecordLookup, None]:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001

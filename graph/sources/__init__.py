@@ -22,11 +22,7 @@ def vendor(name: str) -> Manifest:
 
 def all_vendors() -> tuple[Manifest, ...]:
     """Every vendor's manifest, by name"""
-    return tuple(
-        vendor(name)
-        for name in vendor_names()
-        if hasattr(importlib.import_module(f"{__name__}.{name}"), "VENDOR")
-    )
+    return tuple(vendor(name) for name in vendor_names())
 
 
 def simulator(name: str) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,12 @@ def vendor_names() -> tuple[str, ...]:
     )
 
 
+def _title(name: str) -> str:
+    """the first line of a vendor folder's docstring"""
+    text = (SOURCES / name / "__init__.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or name).splitlines()[0]
+
+
 if TYPE_CHECKING:
 
     class Vendor(Enum):
@@ -26,7 +33,13 @@ if TYPE_CHECKING:
 
 else:
     Vendor = strawberry.enum(
-        Enum("Vendor", {name.upper(): name for name in vendor_names()}),
+        Enum(
+            "Vendor",
+            {
+                name.upper(): strawberry.enum_value(name, description=_title(name))
+                for name in vendor_names()
+            },
+        ),
         name="Vendor",
         description="A company whose phone systems can be asked.",
     )

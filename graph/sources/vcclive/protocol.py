@@ -247,6 +247,21 @@ def verdict(code: int | None) -> SourceError:
 # ---------------------------------------------------------------- resources
 
 
+LABELS = frozenset(
+    {
+        "userfullname",
+        "projectname",
+        "queue_label",
+        "disposition_label",
+        "disposition_export_name",
+        "dispositionreach_label",
+        "dispositionstatus_label",
+        "dialermode_label",
+    }
+)
+"""the wire attributes that only a list's rows have"""
+
+
 def _list(fields: tuple[Field, ...]) -> Resource:
     return Resource(
         wire=Cdr,
@@ -259,6 +274,7 @@ def _list(fields: tuple[Field, ...]) -> Resource:
         always=("uuid", "start_ts", "start_ts_utc"),
         locate=locate,
         read_located=read_located,
+        locate_lacks=LABELS,
         # As far as VCC Live tells, a call is one leg.
         legs_of=lambda _site, row: [row],
         call_of=key_of,

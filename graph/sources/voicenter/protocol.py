@@ -165,20 +165,18 @@ _ASTRAY = timedelta(hours=1)
 
 
 def read(site: Site, reply: Reply, request: Request, raw: bool) -> Page:
-    """A window's rows; `split` where it holds more than the answer does"""
+    """A window's rows; `split` where it holds more than the answer does.
+
+    No total is handed on: nothing is left to be read that it could be compared with.
+    """
     answer, rows = _decoded(reply, raw)
     if answer.error_number in (_TOO_MANY, _BAD_RANGE):
         return Page([], split=True)
     _in_window(site, request, rows.rows)
     came = len(rows.rows) + rows.skipped
-    total = came if answer.total_hits is None else answer.total_hits
-    return Page(
-        rows.rows,
-        total=total,
-        split=total > came or came >= site.options.cap,
-        skipped=rows.skipped,
-        raws=rows.raws,
-    )
+    found = came if answer.total_hits is None else answer.total_hits
+    split = found > came or came >= site.options.cap
+    return Page(rows.rows, split=split, skipped=rows.skipped, raws=rows.raws)
 
 
 def _decoded(reply: Reply, raw: bool) -> tuple[FastList | List, Decoded]:
@@ -286,8 +284,11 @@ _HORIZON = timedelta(seconds=HORIZON_SECONDS)
 
 
 def row_key(_site: Site, row: Leg) -> str:
-    """A CallID is not unique: both legs of a Click2Call have the same."""
-    return f"{row.call_id}:{kind_of(row.cdr_type, row.type).key}"
+    """A CallID is not unique: both legs of a Click2Call have the same, and nobody promises that a
+    call has one row of each type. So the key holds the type and the time of day, too.
+    """
+    time = (row.date or "")[11:19].replace(":", "")
+    return f"{row.call_id}:{kind_of(row.cdr_type, row.type).key.zfill(2)}:{time}"
 
 
 def call_start(site: Site, row: Leg) -> datetime | None:

@@ -73,7 +73,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """
 
     search: Literal["auto", "epoch", "display", "none"] = "auto"
-    search_days: float = 2.0
+    search_days: float = 7.0
     overlap_seconds: int = 1
     page_size: int = 1000
     look_at_firmware: bool = True

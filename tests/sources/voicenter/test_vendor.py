@@ -179,7 +179,7 @@ def test_a_code_goes_into_the_body_and_a_token_into_the_header() -> None:
 
 def test_only_the_columns_that_are_needed_and_exist_are_asked_for() -> None:
     paths = frozenset({"started_at", "native_id", "call_key", "details.dial_status2", "agent"})
-    wire = wire_keys(Leg, LOGS.fields, paths, LOGS.always)
+    wire = wire_keys(LOGS, paths)
     always = ["CallID", "Date", "Type"]
     assert planned(ask(wire=wire))["fields"] == [
         *always, "CdrType", "RepresentativeName", "UserName", "CustomData",
@@ -271,14 +271,14 @@ def test_every_field_of_the_current_sample_is_told() -> None:
     here = site()
     day = ask(AT, AT + timedelta(hours=2))
     read = LOGS.read(here, sample("answer_current.json"), LOGS.plan(here, day, 0), False)
-    assert (read.total, read.split, read.skipped, read.more) == (4, False, 0, False)
+    assert (read.split, read.skipped, read.more) == (False, 0, False)
     queue, to_agent, to_customer, transfer = records(here, read.rows)
     keys = [LOGS.row_key(here, wire) for wire in read.rows]
     assert keys == [
-        "20240610120455aaaaaaaaaaaaaaaaaa:8",
-        "20240610130000bbbbbbbbbbbbbbbbbb:9",
-        "20240610130000bbbbbbbbbbbbbbbbbb:10",
-        "20240610130045cccccccccccccccccc:13",
+        "20240610120455aaaaaaaaaaaaaaaaaa:08:090458",
+        "20240610130000bbbbbbbbbbbbbbbbbb:09:100000",
+        "20240610130000bbbbbbbbbbbbbbbbbb:10:100003",
+        "20240610130045cccccccccccccccccc:13:100045",
     ]
     assert queue.started_at == AT
     assert queue.native_id == queue.call_key == "20240610120455aaaaaaaaaaaaaaaaaa"
@@ -339,9 +339,9 @@ def test_every_field_of_the_current_sample_is_told() -> None:
 def test_every_field_of_the_sample_of_version_0_1_is_told() -> None:
     here = site(api="0.1")
     read = LOGS.read(here, sample("answer_0.1.json"), LOGS.plan(here, ask(), 0), False)
-    assert (read.total, read.split, read.skipped) == (1, False, 0)
+    assert (read.split, read.skipped) == (False, 0)
     (call,) = records(here, read.rows)
-    assert LOGS.row_key(here, read.rows[0]) == "20240610120455aaaaaaaaaaaaaaaaaa:1"
+    assert LOGS.row_key(here, read.rows[0]) == "20240610120455aaaaaaaaaaaaaaaaaa:01:120458"
     assert call.started_at == AT
     assert call.direction is CallDirection.INBOUND
     assert call.disposition is CallDisposition.BUSY
@@ -397,12 +397,12 @@ def test_blank_words_are_not_counted_as_unknown_and_new_ones_are() -> None:
     assert new.talk_seconds is None
     assert (new.details.type, new.details.dial_status) == ("Hologram Call", "TELEPORTED")
     assert here.unknown_words == Counter({"TELEPORTED": 1, "Hologram Call": 1})
-    assert LOGS.row_key(here, wires[1]) == "a1:99"
+    assert LOGS.row_key(here, wires[1]) == "a1:99:090458"
 
 
 def test_a_row_that_is_not_as_documented_is_skipped_and_costs_no_other() -> None:
     read = page(answer(row(), {"Date": "x"}, row(CallID=None), row(Duration=[1]), row(), "text"))
-    assert (len(read.rows), read.skipped, read.total) == (2, 4, 6)
+    assert (len(read.rows), read.skipped) == (2, 4)
     bad = page(answer(row(Date="yesterday"), row(Price="much"), row(DTMFData=[7]), row(CallID="")))
     assert records(site(), bad.rows) == [None] * 4
     (undated,) = records(site(), page(answer(row(Date=None))).rows)
@@ -414,7 +414,7 @@ def test_rows_are_kept_as_sent_where_they_are_wanted() -> None:
     read = page(answer(*rows), raw=True)
     assert read.raws is not None
     assert [r.raw for r in records(site(), read.rows, read.raws)] == [rows[0], rows[2]]
-    assert (read.skipped, read.total) == (1, 3)
+    assert read.skipped == 1
 
 
 @pytest.mark.parametrize(
@@ -511,8 +511,8 @@ def test_directions_follow_the_type_and_two_extensions_are_internal() -> None:
 def test_a_types_name_is_known_however_it_is_spelled() -> None:
     for name in ("Extension Outgoing", "extensionoutgoing", "EXTENSION_OUTGOING"):
         assert record(Type=name).direction is CallDirection.OUTBOUND
-        assert LOGS.row_key(site(), page(answer(row(Type=name))).rows[0]) == "a1:4"
-    assert LOGS.row_key(site(), page(answer(row(Type="New_One"))).rows[0]) == "a1:newone"
+        assert LOGS.row_key(site(), page(answer(row(Type=name))).rows[0]) == "a1:04:090458"
+    assert LOGS.row_key(site(), page(answer(row(Type="New_One"))).rows[0]) == "a1:newone:090458"
 
 
 DISPOSITION_WORDS = {
@@ -864,10 +864,10 @@ WITH_LEGS = SAME.replace(" raw ", " ") + (
     ],
 )
 def test_what_comes_out_is_what_happened(source: dict[str, Any], twin: dict[str, Any]) -> None:
-    @whole(source, twin=twin, count=200)
+    @whole(source, twin=twin, count=110)
     async def test(api: Api) -> None:
         nodes = await api.pages(WITH_LEGS, first=300)
-        happened = calls(200)
+        happened = calls(110)
         assert len(nodes) == len(happened)
         assert [node["startedAt"] for node in nodes] == [told(c.started_at) for c in happened]
         for at in {node["startedAt"] for node in nodes}:
@@ -898,15 +898,15 @@ def same_call(node: dict[str, Any], call: Call) -> bool:
 def test_small_pages_give_everything_once_in_order_in_both_orders_and_ways(
     source: dict[str, Any], unit: str
 ) -> None:
-    @whole(source, twin={"api": "0.1"} if source is OLD else {"shuffle_ties": True}, count=90)
+    @whole(source, twin={"api": "0.1"} if source is OLD else {"shuffle_ties": True}, count=60)
     async def test(api: Api) -> None:
         fields, at = "id startedAt", f"unit: {unit}"
         newest = await api.pages(fields, at, first=7)
         assert len({node["id"] for node in newest}) == len(newest)
         if unit == "CALL":
-            assert len(newest) == len(calls(90))
+            assert len(newest) == len(calls(60))
         else:
-            assert len(newest) > len(calls(90))
+            assert len(newest) > len(calls(60))
         assert newest == await api.pages(fields, at, first=11, backwards=True)
         oldest = await api.pages(fields, at + ", orderBy: OLDEST_FIRST", first=13)
         assert oldest == newest[::-1]
@@ -971,9 +971,9 @@ async def test_dates_some_seconds_after_the_ids_fold_alike(api: Api) -> None:
 
 
 def test_the_repeated_hour_of_version_0_1_loses_nothing() -> None:
-    clock = Clock(datetime(2025, 10, 27, 12, tzinfo=UTC))
+    clock = Clock(datetime(2026, 10, 27, 12, tzinfo=UTC))
     pattern = next(c for c in calls() if c.direction == "inbound" and len(c.legs) == 1)
-    first = datetime(2025, 10, 25, 20, 0, tzinfo=UTC)
+    first = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
     several = [
         msgspec.structs.replace(pattern, number=n, started_at=first + timedelta(minutes=20 * n))
         for n in range(1, 20)
@@ -1029,13 +1029,13 @@ async def test_a_leg_leads_to_its_call(api: Api) -> None:
         assert leg["record"]["id"] == of_leg[leg["id"]]
 
 
-@whole(count=200)
+@whole(count=80)
 async def test_legs_by_number_are_narrowed_by_the_vendor_and_checked_here(api: Api) -> None:
     every = await api.pages("id caller { number e164 } callee { number e164 }", root="callLogs")
     numbers = [
         n[side]["e164"] for n in every[:40] for side in ("caller", "callee") if n[side]["e164"]
     ]
-    for number in dict.fromkeys(numbers[:8]):
+    for number in dict.fromkeys(numbers[:4]):
         for name, sides in (("number", ("caller", "callee")), ("caller", ("caller",))):
             api.worlds["voicenter"].received.clear()
             found = await api.pages(
@@ -1046,7 +1046,8 @@ async def test_legs_by_number_are_narrowed_by_the_vendor_and_checked_here(api: A
             for request in api.worlds["voicenter"].received:
                 phones = json.loads(request.body)["search"]["phones"]
                 assert number.removeprefix("+") in phones
-    await api.pages("id", f'filter: {{ number: ["{numbers[0]}"] }}', first=500)
+    parties = "caller { number e164 extension } callee { number e164 extension }"
+    await api.pages(parties, f'filter: {{ number: ["{numbers[0]}"] }}', first=500)
     assert b"phones" not in api.worlds["voicenter"].received[-1].body
 
 
