@@ -60,9 +60,14 @@ def _forms(party: Any) -> set[str]:
     forms: set[str] = set()
     for value in (party.number, party.e164, party.extension):
         if value:
-            plain = _plain(value)
-            forms.update((plain, plain.removeprefix("+"), plain.removeprefix("00")))
+            forms |= _spellings(value)
     return forms
+
+
+def _spellings(value: str) -> set[str]:
+    """With and without `+` or 00; of an extension within an organization, its own part too"""
+    plain = _plain(value)
+    return {plain, plain.removeprefix("+"), plain.removeprefix("00"), plain.rpartition("*")[2]}
 
 
 def _matcher(name: str, patterns: list[str]) -> Callable[[set[str]], bool]:
@@ -71,10 +76,10 @@ def _matcher(name: str, patterns: list[str]) -> Callable[[set[str]], bool]:
     for pattern in patterns:
         plain = _plain(pattern)
         body = plain.removesuffix("*")
-        if not body or "*" in body:
+        if not body.strip("*"):
             raise BadUserInput(
                 f"filter.{camel(name)}",
-                "a number is given whole, or as a prefix with one `*` at its end",
+                "a number is given whole, or as a prefix with a `*` at its end",
             )
         # With or without `+` or 00 the same number is meant.
         body = body.removeprefix("+") if body != "+" else body
@@ -112,7 +117,12 @@ def _extension(name: str, patterns: list[str]) -> Check:
         name,
         ("caller.extension", "callee.extension"),
         lambda record: match(
-            {side.extension for side in (record.caller, record.callee) if side.extension}
+            {
+                form
+                for side in (record.caller, record.callee)
+                if side.extension
+                for form in _spellings(side.extension)
+            }
         ),
         Condition(name, tuple(patterns)),
     )
@@ -124,8 +134,7 @@ def _did(name: str, patterns: list[str]) -> Check:
     def test(record: Any) -> bool:
         if not record.did:
             return False
-        plain = _plain(record.did)
-        return match({plain, plain.removeprefix("+"), plain.removeprefix("00")})
+        return match(_spellings(record.did))
 
     return Check(name, ("did",), test, Condition(name, tuple(patterns)))
 

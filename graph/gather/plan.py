@@ -197,6 +197,9 @@ def page(
 def window(filter: CallFilter) -> tuple[datetime | None, datetime | None]:
     """The filter's window; BadUserInput where it is empty"""
     since, until = filter.since, filter.until
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and not 1970 <= moment.year <= 2200:
+            raise BadUserInput(f"filter.{name}", f"`{name}` must be of the years 1970 to 2200")
     if since is not None and until is not None and since >= until:
         raise BadUserInput("filter.until", "`until` is not after `since`, so nothing can match")
     return since, until
@@ -262,7 +265,7 @@ def _source(
             return NotAsked(
                 told,
                 OutcomeState.UNSUPPORTED,
-                f"{live.manifest.title} has no condition `{condition.name}`",
+                f"{live.manifest.title} takes no condition `{condition.name}`, or not this value",
             )
         pushed[condition.name] = "exact"
     for test in tests:

@@ -22,6 +22,8 @@ class Row(NamedTuple):
     key: str
     record: Any
     wire: Any
+    place: int = 0
+    """its position in the vendor's list"""
 
 
 class Pass(NamedTuple):
@@ -97,12 +99,12 @@ class Reader:
         page = await self._live.send(request, read, self._trace)
         made, _ = convert_rows(self._convert, page.rows, page.raws)
         rows: list[Row] = []
-        for wire, record in zip(page.rows, made, strict=True):
+        for place, (wire, record) in enumerate(zip(page.rows, made, strict=True), page.offset):
             key = self._resource.row_key(site, wire)
             if record is None or record.started_at is None:
                 self._bad_rows.add(key)
             else:
-                rows.append(Row(record.started_at, key, record, wire))
+                rows.append(Row(record.started_at, key, record, wire, place))
         self._undecoded = max(self._undecoded, page.skipped)
         seen = self._trace.source(self._live.id)
         seen.rows += len(page.rows)

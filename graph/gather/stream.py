@@ -162,7 +162,7 @@ class Stream:
             page, rows = await self._reader.page(self._planned, self._offset)
             self._verify(page, rows, edge)
         self._in_order(rows)
-        self._keep(page, rows)
+        self._keep(rows)
         if self.total is None and self.frontier is None:
             self.total = page.total
         if not page.more or not rows:
@@ -175,23 +175,23 @@ class Stream:
             self._finish()
             return
         first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
-        if first_of_tie == 0 or self._stuck(page, first_of_tie):
+        if first_of_tie == 0 or self._stuck(page, rows, first_of_tie):
             await self._tie(last, page)
             return
         if self._by_position:
-            self._go_on(page, rows, first_of_tie)
+            self._go_on(rows, first_of_tie)
         elif last == self.frontier:
             raise SourceMalformed("it sends the same page again, whatever is asked for")
         self._advance(last)
 
-    def _stuck(self, page: Page, first_of_tie: int) -> bool:
+    def _stuck(self, page: Page, rows: list[Row], first_of_tie: int) -> bool:
         """A tie fills the page behind the row before it, so going on there would change nothing"""
         asked = page.offset if self._offset is None else self._offset
-        return self._by_position and page.offset + first_of_tie - 1 <= asked
+        return self._by_position and rows[first_of_tie - 1].place <= asked
 
-    def _go_on(self, page: Page, rows: list[Row], first_of_tie: int) -> None:
+    def _go_on(self, rows: list[Row], first_of_tie: int) -> None:
         """Plans the page after this one, so that the tie at its end is read whole"""
-        offset = page.offset + first_of_tie - 1
+        offset = rows[first_of_tie - 1].place
         reach = self.shape.reach
         if reach is not None and offset >= reach:
             # Too deep for a position: ask again from the frontier on. Where even that is too deep,
@@ -205,14 +205,14 @@ class Stream:
         self._expected = keys.row_hash(rows[first_of_tie - 1].key)
 
     def _verify(self, page: Page, rows: list[Row], edge: datetime | None) -> None:
-        place = (self._offset or 0) - page.offset
-        if not 0 <= place < len(rows):
+        # What stands behind the expected row is what was to come, even where newer calls have
+        # moved both on. More rows than there are is another page than the one asked for.
+        if page.total is not None and page.offset + len(page.rows) > page.total:
             raise Moved
-        row = rows[place]
         if self._expected is not None:
-            stands = keys.row_hash(row.key) == self._expected
+            stands = any(keys.row_hash(row.key) == self._expected for row in rows)
         else:  # after a tie that was read whole, any row of it will do
-            stands = edge is not None and self.ahead(row.moment, edge)
+            stands = edge is not None and bool(rows) and self.ahead(rows[0].moment, edge)
         if not stands:
             raise Moved
 
@@ -287,7 +287,8 @@ class Stream:
             after = [i for i, row in enumerate(rows) if self.ahead(moment, row.moment)]
             if after or not page.more or not rows:
                 # Go on from the last row of the tie, which stands before all that is unread.
-                self._offset = max(0, page.offset + (after[0] if after else len(rows)) - 1)
+                last = rows[after[0] - 1 if after and after[0] else -1] if rows else None
+                self._offset = last.place if last is not None else max(0, page.offset - 1)
                 self._expected = None
                 return Pass(found, None)
             offset = page.offset + len(rows)
@@ -333,17 +334,19 @@ class Stream:
 
     # ------------------------------------------------------------ rows
 
-    def _keep(self, page: Page, rows: list[Row]) -> None:
-        for place, row in enumerate(rows):
+    def _keep(self, rows: list[Row]) -> None:
+        for row in rows:
             self._remember(row.key, row)
             if self._trail is not None:
-                self._trail.append((row.moment, page.offset + place, row.key))
+                self._trail.append((row.moment, row.place, row.key))
 
     def _remember(self, key: str, row: Row) -> None:
         if self.frontier is None or not self.ahead(row.moment, self.frontier):
             self.pending[key] = row
 
     def _advance(self, frontier: datetime) -> None:
+        if self.frontier is not None and not self.ahead(self.frontier, frontier):
+            return  # a list that was asked for anew has not come as far again
         self._release(lambda row: self.ahead(row.moment, frontier))
         self.frontier = frontier
 

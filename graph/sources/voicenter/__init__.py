@@ -26,5 +26,6 @@ VENDOR = Manifest(
     settles_after_seconds=900,
     readiness=Readiness(every_seconds=60, tries=15),
     page_rows=10_000,
+    reach_rows=10_000,
     sorts=False,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,7 +65,7 @@ _SURELY_SHORT = timedelta(days=31)
 def shape(site: Site, ask: Ask) -> Shape:
     """Whole pieces: a week of an open window, and more where that held little.
 
-    From the very beginning on all is asked at once: an answer that holds too little says so, and
+    From the very beginning on all is asked at once: an answer that does not hold it says so, and
     halving costs less than a walk through years without calls.
     """
     from_the_beginning = ask.since is None and not ask.newest_first
@@ -109,11 +109,15 @@ def _identity(condition: Condition) -> str | None:
     return IDENTITIES.get(str(condition.values[0]).lower())
 
 
+# Beyond these, a clock of another zone may have no date at all.
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
 def _bounds(options: Options, since: datetime, until: datetime) -> tuple[str, str]:
     """Both bounds on the vendor's clock, rounded outwards to what it reads; both belong to it."""
     assert options.date_zone is not None
     zone = ZoneInfo(options.date_zone)
-    low, high = since.astimezone(zone), until.astimezone(zone)
+    low, high = (min(max(at, _EARLIEST), _LATEST).astimezone(zone) for at in (since, until))
     if high.fold:
         # In the repeated autumn hour all that this hour shows may lie before the end.
         high += timedelta(hours=1)

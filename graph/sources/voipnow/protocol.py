@@ -110,23 +110,29 @@ def shape_logs(site: Site, _ask: Ask) -> Shape:
     return Shape(name="legs", sorted=False, lag_seconds=site.options.max_call_seconds)
 
 
-def exactness(site: Site, condition: Condition) -> Exactness:
-    """How much of a condition can be told
+def exactness_logs(_site: Site, condition: Condition) -> Exactness:
+    """How much of a condition can be told where legs are wanted
 
+    What selects calls by direction or disposition may leave a leg out that differs from its call.
     A filter on numbers matches them as views write them, which is not how ours compares them.
     """
     if condition.name == "saved":
         return Exactness.EXACT
     if condition.name == "account" and _is_account(condition.values[0]):
         return Exactness.EXACT
-    if site.options.push_filters and _number(condition) is not None:
-        return Exactness.SUPERSET
     return Exactness.NONE
 
 
-_PUSHES = {
-    "account": Exactness.EXACT,
-    "saved": Exactness.EXACT,
+def exactness_records(site: Site, condition: Condition) -> Exactness:
+    """The same where calls are wanted"""
+    if site.options.push_filters and _number(condition) is not None:
+        return Exactness.SUPERSET
+    return exactness_logs(site, condition)
+
+
+_PUSHES_LOGS = {"account": Exactness.EXACT, "saved": Exactness.EXACT}
+_PUSHES_RECORDS = {
+    **_PUSHES_LOGS,
     "direction": Exactness.SUPERSET,
     "disposition": Exactness.SUPERSET,
 }
@@ -412,8 +418,8 @@ RECORDS_LIST = Resource(
     read=read_records,
     always=("id", "published"),
     legs_wire=_PROPERTIES,
-    exactness=exactness,
-    pushes=_PUSHES,
+    exactness=exactness_records,
+    pushes=_PUSHES_RECORDS,
     legs_of=legs,
 )
 
@@ -426,7 +432,7 @@ LOGS_LIST = Resource(
     plan=plan_logs,
     read=read_logs,
     always=("id", "published", "views"),
-    exactness=exactness,
-    pushes=_PUSHES,
+    exactness=exactness_logs,
+    pushes=_PUSHES_LOGS,
     call_of=_call_of,
 )
