@@ -53,8 +53,12 @@ class RequestNote(msgspec.Struct):
 class _Redacted(logging.Formatter):
     """Log lines without tokens and without whole phone numbers, whoever wrote them."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        record.message = redact(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return redact(super().formatException(ei))
 
 
 def write_logs(level: str = "INFO") -> None:

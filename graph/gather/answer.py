@@ -154,13 +154,18 @@ def read_ref(id: str | None, native: NativeCallRef | None) -> NodeId:
     return NodeId("record", str(native.source), native.native_id, started_us)
 
 
-async def lookup(node: NodeId, paths: frozenset[str], loaders: Loaders) -> CallRecordLookup:
-    """What became of looking for one record; a source's failure is a state, not an error."""
+async def lookup(
+    node: NodeId, paths: frozenset[str], loaders: Loaders, *, exact: bool
+) -> CallRecordLookup:
+    """What became of looking for one record; a source's failure is a state, not an error.
+
+    `exact`: the reference was ours, so the start in it is the record's own.
+    """
     live = _seen(node, loaders)
     if live is None or node.kind not in ("record", "leg"):
         return _looked(LookupState.NOT_FOUND)
     trace = loaders.trace
-    row = RowKey(node.row, node.started_at)
+    row = RowKey(node.row, node.started_at, exact)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
         return _looked(LookupState.UNKNOWN, outcome=_outcome(live, found, trace, records=0))
@@ -196,7 +201,7 @@ def _looked(
 
 
 async def ready(
-    node: NodeId, paths: frozenset[str], make_loaders: Callable[[], Loaders]
+    node: NodeId, paths: frozenset[str], make_loaders: Callable[[], Loaders], *, exact: bool
 ) -> AsyncIterator[CallRecordLookup]:
     """Looks for a record until it is there, as often as its vendor advises; each look is told."""
     loaders = make_loaders()
@@ -214,7 +219,7 @@ async def ready(
                 yield _looked(LookupState.NOT_READY, retry_at=retry_at)
             await timer.sleep(wait)
         wait = advice.every_seconds
-        looked = await lookup(node, paths, make_loaders())
+        looked = await lookup(node, paths, make_loaders(), exact=exact)
         if looked.state is LookupState.FOUND:
             yield looked
             return

@@ -52,7 +52,9 @@ class Run:
         )
         legs = Stream(self.live, source.resource, trace, source.ask, convert, hint=source.hint)
         self.stream: Stream | FoldedStream = (
-            FoldedStream(legs, plan.paths) if source.folded else legs
+            FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})
+            if source.folded
+            else legs
         )
         self._finished_early = False
 

@@ -307,17 +307,20 @@ async def look_up(
         rows = found
         if rows and not wire_names(resource, read_paths).isdisjoint(resource.locate_lacks):
             # The key brought less than a list does; the window around its start brings all.
-            exact = RowKey(row.row, rows[0].moment)
+            at = rows[0].moment
             rows = (
-                await _in_window(live, resource, folded, exact, read_paths, convert, loaders.trace)
+                await _in_window(
+                    live, resource, folded, row.row, at, at, read_paths, convert, loaders.trace
+                )
                 or rows
             )
-    elif row.started_at is not None:
-        rows = await _in_window(live, resource, folded, row, read_paths, convert, loaders.trace)
     else:
-        raise SourceRejected(
-            f"{live.manifest.title} finds an entry only around its start: give `startedAt`"
-        )
+        for since, until in _windows(live, resource, folded, row):
+            rows = await _in_window(
+                live, resource, folded, row.row, since, until, read_paths, convert, loaders.trace
+            )
+            if any(_belongs(found_row, row) for found_row in rows):
+                break
     if folded:
         legs = [found_row for found_row in rows if found_row.record.call_key == row.row]
         matching = [fold(row.row, legs, wanted)] if legs else []
@@ -361,22 +364,42 @@ def _belongs(found: Row, wanted: RowKey) -> bool:
     return wanted.row in (found.key, found.record.call_key)
 
 
+_ABOUT = timedelta(days=1)
+"""how far off somebody's idea of a call's start may be"""
+
+
+def _windows(
+    live: LiveSource, resource: Resource, folded: bool, row: RowKey
+) -> list[tuple[datetime, datetime]]:
+    """The windows to look for an entry in, the likeliest first."""
+    horizon = timedelta(seconds=resource.horizon_seconds if folded else 0)
+    told = None if resource.key_start is None else resource.key_start(live.site, row.row)
+    if row.started_at is not None and row.exact:
+        return [(row.started_at, row.started_at + horizon)]
+    if told is not None:
+        return [(told, told + horizon + timedelta(minutes=5))]
+    if row.started_at is not None:
+        at = row.started_at
+        return [(at, at + horizon), (at - _ABOUT, at + _ABOUT + horizon)]
+    raise SourceRejected(
+        f"{live.manifest.title} finds an entry only around its start: give `startedAt`"
+    )
+
+
 async def _in_window(
     live: LiveSource,
     resource: Resource,
     folded: bool,
-    row: RowKey,
+    row: str,
+    since: datetime,
+    until: datetime,
     paths: frozenset[str],
     convert: Callable[[Any, Any], Any],
     trace: Trace,
 ) -> list[Row]:
-    """The rows around the entry's start, until the entry is among them."""
-    assert row.started_at is not None
-    until: datetime = row.started_at
-    if folded:
-        until += timedelta(seconds=resource.horizon_seconds)
+    """The rows of a window, until the entry is among them."""
     ask = Ask(
-        since=row.started_at,
+        since=since,
         until=until,
         newest_first=False,
         now=trace.timer.now(),
@@ -391,7 +414,7 @@ async def _in_window(
         rows += stream.out
         stream.out.clear()
         passed = stream.frontier is not None and stream.frontier > until
-        if passed or (not folded and any(found.key == row.row for found in rows)):
+        if passed or (not folded and any(found.key == row for found in rows)):
             break
     return rows
 

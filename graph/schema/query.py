@@ -88,10 +88,10 @@ def permit(context: Context, paths: frozenset[str]) -> None:
             raise NotAllowed(scope, f"selecting `{heads[0]}` needs the scope {scope}")
 
 
-def read_ref(ref: CallRecordRef) -> NodeId:
-    """The reference that was given, of the two ways to give one"""
+def read_ref(ref: CallRecordRef) -> tuple[NodeId, bool]:
+    """The reference that was given, of the two ways to give one, and whether its start is exact"""
     native = ref.native if ref.native is not strawberry.UNSET else None
-    return answer.read_ref(None if native is not None else ref.id, native)
+    return answer.read_ref(None if native is not None else ref.id, native), native is None
 
 
 def _entry_paths(info: Info) -> frozenset[str]:
@@ -149,7 +149,8 @@ class Query:
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
         permit(context, paths)
         loaders = context.loaders(context.trace())
-        return await answer.lookup(read_ref(ref), paths, loaders)
+        node, exact = read_ref(ref)
+        return await answer.lookup(node, paths, loaders, exact=exact)
 
     @strawberry.field(description="Entries of call logs, usually the legs of calls." + _LIST)
     async def call_logs(

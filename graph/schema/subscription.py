@@ -59,8 +59,12 @@ class Subscription:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
         permit(context, paths)
+        node, exact = read_ref(ref)
         looks = answer.ready(
-            read_ref(ref), paths, lambda: Loaders(context.sources, context.fresh_trace())
+            node,
+            paths,
+            lambda: Loaders(context.sources, context.fresh_trace()),
+            exact=exact,
         )
         async for look in looks:
             yield look

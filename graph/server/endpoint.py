@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from json import JSONDecodeError
 from typing import Any
 
 import msgspec
@@ -65,7 +66,11 @@ class Endpoint(GraphQL[Context, None]):
         return _ENCODER.encode(data)
 
     def decode_json(self, data: str | bytes) -> object:
-        return msgspec.json.decode(data)
+        try:
+            return _DECODER.decode(data)
+        except ValueError as error:
+            # What Strawberry waits for, to answer 400 or to close the WebSocket.
+            raise JSONDecodeError(str(error), "", 0) from None
 
     def create_response(
         self,
@@ -85,6 +90,7 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
+_DECODER = msgspec.json.Decoder(dict[str, Any] | list[Any])
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 

@@ -184,10 +184,14 @@ class Page(msgspec.Struct):
 
 
 class RowKey(msgspec.Struct, frozen=True):
-    """What finds one entry again: the row key, and the start if it is known."""
+    """What finds one entry again: the row key, and the start if it is known.
+
+    `exact`: the start is the entry's own; otherwise it is only somebody's idea of it.
+    """
 
     row: str
     started_at: datetime | None = None
+    exact: bool = True
 
 
 class Found(msgspec.Struct):
@@ -267,6 +271,8 @@ class Resource(msgspec.Struct, frozen=True):
     parts: Mapping[str, Part] = {}
     call_start: Callable[[Site, Any], datetime | None] | None = None
     horizon_seconds: int = 0
+    key_start: Callable[[Site, str], datetime | None] | None = None
+    """the earliest start that the text of a call's key tells, where there is no other"""
     legs_of: Callable[[Site, Any], list[Any]] | None = None
     legs_part: str | None = None
     call_of: Callable[[Site, Any], RowKey] | None = None

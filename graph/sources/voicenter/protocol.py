@@ -321,6 +321,11 @@ def _told(call_id: str, zone: str) -> datetime | None:
         return None
 
 
+def _key_start(site: Site, key: str) -> datetime | None:
+    told = _told(key, site.options.id_zone)
+    return None if told is None else told - _TOLERANCE
+
+
 def _call_of(site: Site, row: Leg) -> RowKey:
     began = call_start(site, row) or clock(site.options.date_zone)(row.date)
     return RowKey(call_key(row.call_id, row.custom_data), began)
@@ -343,6 +348,7 @@ LOGS_LIST = Resource(
         "callee": Exactness.SUPERSET,
     },
     call_start=call_start,
+    key_start=_key_start,
     horizon_seconds=HORIZON_SECONDS,
     call_of=_call_of,
 )

@@ -38,11 +38,11 @@ class VoipnowDetails(VendorDetails):
     view_extension: str | None = strawberry.field(
         description="The extension that the leg belongs to." + _LEG
     )
-    flow: int | None = strawberry.field(
+    flow_code: int | None = strawberry.field(
         description="The direction as the system's number: 2 inside the system, 4 to the public "
         "network, 8 from it." + _LEG
     )
-    disposition: int | None = strawberry.field(
+    disposition_code: int | None = strawberry.field(
         description="How it ended as the system's number: 0 answered, 1 busy, 2 failed, 3 no "
         "answer, 4 unknown, 5 not allowed." + _LEG
     )

@@ -354,8 +354,8 @@ def _fields(*place: str) -> tuple[Field, ...]:
         Field("details.link", "links", link),
         Field("details.view_id", "views", _of_view("id", text)),
         Field("details.view_extension", "views", _of_view("extension", text)),
-        Field("details.flow", "views", _of_view("flow", integer)),
-        Field("details.disposition", "views", _of_view("disposition", integer)),
+        Field("details.flow_code", "views", _of_view("flow", integer)),
+        Field("details.disposition_code", "views", _of_view("disposition", integer)),
         Field("details.duration_seconds", "views", _of_view("duration", integer)),
         Field(
             "details.caller_id",

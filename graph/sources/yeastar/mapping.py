@@ -281,25 +281,35 @@ _CALL_ID = re.compile(r"(\d{9,10})\.\d+")
 _UID = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)[0-9A-Fa-f]*")
 
 
-def call_start(site: Site, row: Row) -> datetime | None:
-    """When the hop's call began: `call_id` has the second in UTC, `uid` in the PBX's own time.
-
-    None where neither tells, and where a `uid` contradicts the hop's own start, as it does if the
-    configured zone is not the PBX's. Of a repeated autumn hour the first is meant.
+def key_start(site: Site, key: str) -> datetime | None:
+    """When a call began, as its key tells: `call_id` has the second in UTC, `uid` in the PBX's own
+    time. Of a repeated autumn hour the first is meant.
     """
-    told = _CALL_ID.fullmatch(text(row.call_id) or "")
+    told = _CALL_ID.fullmatch(key)
     if told is not None:
         return datetime.fromtimestamp(int(told[1]), UTC)
-    stamp = _UID.fullmatch(text(row.uid) or "")
+    stamp = _UID.fullmatch(key)
     if stamp is None or site.facts.get("zone_agrees") is False:
         return None
     try:
         year, month, day, hour, minute, second = (int(digits) for digits in stamp.groups())
         local = datetime(year, month, day, hour, minute, second, tzinfo=site.zone)
-        start, began = local.astimezone(UTC), epoch(row.timestamp)
+        return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if began is None or not timedelta() <= began - start <= timedelta(seconds=HORIZON_SECONDS):
+
+
+def call_start(site: Site, row: Row) -> datetime | None:
+    """When the hop's call began; None where neither `call_id` nor `uid` tells, and where a `uid`
+    contradicts the hop's own start, as it does if the configured zone is not the PBX's.
+    """
+    call_id = text(row.call_id)
+    if call_id is not None and _CALL_ID.fullmatch(call_id):
+        return key_start(site, call_id)
+    start, began = key_start(site, text(row.uid) or ""), epoch(row.timestamp)
+    if start is None or began is None:
+        return None
+    if not timedelta() <= began - start <= timedelta(seconds=HORIZON_SECONDS):
         return None
     return start
 

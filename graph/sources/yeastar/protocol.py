@@ -47,6 +47,7 @@ from graph.sources.yeastar.mapping import (
     NEVER,
     call_of,
     call_start,
+    key_start,
     row_key,
 )
 from graph.sources.yeastar.wire import Envelope, FastList, List, Row
@@ -346,6 +347,7 @@ LOGS_LIST = Resource(
     exactness=exactness,
     pushes={"disposition": Exactness.SUPERSET},
     call_start=call_start,
+    key_start=key_start,
     horizon_seconds=HORIZON_SECONDS,
     call_of=call_of,
 )

@@ -608,8 +608,8 @@ def test_every_documented_property_of_a_call_reaches_the_record() -> None:
             "link": "https://api.example.com/uapi/phoneCalls/33/53bec7de3c242d5f87e5",
             "view_id": "01",
             "view_extension": "0003*006",
-            "flow": 8,
-            "disposition": 0,
+            "flow_code": 8,
+            "disposition_code": 0,
             "duration_seconds": 62,
             "caller_id": "Acme <14141555>",
             "recording": "true",
@@ -719,7 +719,7 @@ def test_the_disposition_is_that_of_the_answer_or_of_the_last_try(
 def test_a_number_never_seen_before_is_kept_and_counted() -> None:
     where = site()
     (record,) = converted(call({"flow": 64, "disposition": 42}), where=where)
-    assert (record.details.flow, record.details.disposition) == (64, 42)
+    assert (record.details.flow_code, record.details.disposition_code) == (64, 42)
     assert where.unknown_words == Counter({"64": 1, "42": 1})
 
 
@@ -889,7 +889,7 @@ FIELDS = """
     caller { number e164 extension name domain } callee { number e164 extension name domain }
     recording { name url expected }
     details { vendor ... on VoipnowDetails {
-        ownerId ownerName extension nonce link viewId viewExtension flow disposition
+        ownerId ownerName extension nonce link viewId viewExtension flowCode dispositionCode
         durationSeconds callerId recording status parkedAt parkedPosition parkedBy onHoldAt holder
     } }
 """
@@ -1228,7 +1228,7 @@ async def test_rows_that_come_twice_and_numbers_never_seen_do_no_harm() -> None:
         api.worlds["voipnow"].fault("unknown", path="/uapi")
         nodes = await api.pages(
             "direction disposition answeredBy details { ... on VoipnowDetails "
-            "{ flow disposition } }",
+            "{ flowCode dispositionCode } }",
             first=40,
         )
         assert {json.dumps(node) for node in nodes} == {
@@ -1237,7 +1237,7 @@ async def test_rows_that_come_twice_and_numbers_never_seen_do_no_harm() -> None:
                     "direction": "UNKNOWN",
                     "disposition": "UNKNOWN",
                     "answeredBy": "UNKNOWN",
-                    "details": {"flow": 64, "disposition": 42},
+                    "details": {"flowCode": 64, "dispositionCode": 42},
                 }
             )
         }

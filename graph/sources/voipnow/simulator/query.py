@@ -41,7 +41,7 @@ _PARTY = re.compile(r"\d{4}\*\d{3,}|\+?\d{3,}")
 _PIECE = re.compile(r"[+*\d]+")
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """A request that the server turns down with one of its codes."""
 
     def __init__(self, code: str, status: int | None = None) -> None:

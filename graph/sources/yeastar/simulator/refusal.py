@@ -40,7 +40,7 @@ _MESSAGES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """The PBX says no. `value` is the parameter's value at fault, `rule` the rule it broke."""
 
     def __init__(self, code: int, value: str | None = None, rule: str = "") -> None:
