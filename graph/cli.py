@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import uvicorn
@@ -55,8 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the arguments in one line, as everything else is told."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cdr-graph",
         description="One GraphQL API over the call histories of many phone systems.",
     )
@@ -211,25 +218,33 @@ def _serve(given: argparse.Namespace) -> int:
 
         async def run() -> None:
             graph = Graph(settings)
-            print(f"cdr-graph serves http://{given.host}:{listener.getsockname()[1]}/graphql",
-                  file=sys.stderr, flush=True)  # fmt: skip
-            await serve_all([(create_app(graph, example=None), listener)])
+            address = _serving(given.host, listener.getsockname()[1])
+            print(address, file=sys.stderr, flush=True)
+            example = examples.FIRST if _loopback(given.host) else None
+            await serve_all([(create_app(graph, example=example), listener)])
 
         asyncio.run(run())
         return 0
+    listener = bind(given.host, given.port)
+    port = listener.getsockname()[1]
+    listener.close()
     Graph(settings)  # so that a fault of the configuration is told once, and here
-    bind(given.host, given.port).close()
+    print(_serving(given.host, port), file=sys.stderr, flush=True)
     os.environ.update(config.for_workers(given.config, given.workers, settings))
     uvicorn.run(
         "graph.server.worker:app",
         factory=True,
         host=given.host,
-        port=given.port,
+        port=port,
         workers=given.workers,
         log_level="warning",
         access_log=False,
     )
     return 0
+
+
+def _serving(host: str, port: int) -> str:
+    return f"cdr-graph serves http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
 
 
 def _loopback(host: str) -> bool:
@@ -308,6 +323,8 @@ def _ask(given: argparse.Namespace) -> int:
             query = given.file.read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"cannot read {given.file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{given.file} is no UTF-8 text") from None
     variables: dict[str, Any] | None = None
     if given.variables is not None:
         try:

@@ -91,7 +91,8 @@ class SourceTrace(msgspec.Struct):
 class Trace:
     """One operation: who asks, until when, how much it may cost, and what it has done so far.
 
-    `deadline` is on the timer's monotonic clock.
+    `deadline` is on the timer's monotonic clock; `started` is when the operation began, where that
+    was before now. `issued` counts requests from the moment they are decided on.
     """
 
     def __init__(
@@ -101,12 +102,14 @@ class Trace:
         *,
         deadline_ms: int,
         max_requests: int | None = None,
+        started: float | None = None,
     ) -> None:
         self.caller = caller
         self.timer = timer
-        self.started = timer.monotonic()
+        self.started = timer.monotonic() if started is None else started
         self.deadline = self.started + deadline_ms / 1000
         self.max_requests = max_requests
+        self.issued = 0
         self.request_id = secrets.token_hex(8)
         self.sources: dict[str, SourceTrace] = {}
 
@@ -116,10 +119,6 @@ class Trace:
     @property
     def remaining_seconds(self) -> float:
         return self.deadline - self.timer.monotonic()
-
-    @property
-    def requests(self) -> int:
-        return sum(source.requests for source in self.sources.values())
 
     def elapsed_ms(self) -> int:
         return round((self.timer.monotonic() - self.started) * 1000)

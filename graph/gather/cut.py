@@ -197,17 +197,15 @@ def _outcome(
     seen = trace.source(run.live.id)
     missing = list(run.stream.missing)
     repair: str | None = None
-    covered: TimeWindow | None
-    if run.failed:
-        covered = None
-        missing = [_span(plan, plan.start, end)]
-        repair = signer.write(
-            _cursor(
-                plan, plan.start, source=run.live.id, stop=end if end is not None else plan.stop
-            )
-        )
+    covered: TimeWindow | None = None
+    far = end if more else plan.stop
+    if more and far == plan.start:
+        missing = []  # `first: 0`: the page ends where it begins, so nothing is given or owed
+    elif run.failed:
+        missing = [_span(plan, plan.start, far)]
+        repair = signer.write(_cursor(plan, plan.start, source=run.live.id, stop=far))
     else:
-        covered = _covered(plan, end if more else None)
+        covered = _covered(plan, far)
     error = run.error
     retry_after = None if error is None else error.retry_after_seconds
     message = None if error is None else str(error)
@@ -255,13 +253,19 @@ def _not_asked(source: NotAsked) -> Outcome:
     )
 
 
-def _covered(plan: Plan, end: Key | None) -> TimeWindow:
-    """The span whose entries are all on this page or before it; `end` None: to the window's end."""
+def _covered(plan: Plan, far: Key | None) -> TimeWindow | None:
+    """The span whose entries are all on this page; None if there is none.
+
+    Of the moments at which the page begins and ends, some entries may stand on its neighbours.
+    """
+    near = plan.start
     if plan.newest_first:
-        # An entry of the same moment may follow on the next page, so that moment is not covered.
-        since = plan.since if end is None else end.started_at + TICK
-        return TimeWindow(since=since, until=plan.until)
-    return TimeWindow(since=plan.since, until=plan.until if end is None else end.started_at)
+        near, far = far, near
+    since = plan.since if near is None else near.started_at + TICK
+    until = plan.until if far is None else far.started_at
+    if since is not None and until is not None and since >= until:
+        return None
+    return TimeWindow(since=since, until=until)
 
 
 def _span(plan: Plan, start: Key | None, end: Key | None) -> TimeWindow:

@@ -152,12 +152,12 @@ async def _finish_source(
     if folded:
         if "logs" in wanted:
             for entry in entries:
-                _finish_legs(entry.record.logs, entry.wire, live, sub(paths, "logs"))
+                _finish_legs(entry.record.logs, entry.wire, live, sub(paths, "logs"), entry.record)
         return
     if kind == "record" and resource.legs_of is not None and "logs" in wanted:
         for entry in entries:
             rows = resource.legs_of(live.site, entry.wire)
-            entry.record.logs = _legs(live, rows, None, sub(paths, "logs"))
+            entry.record.logs = _legs(live, rows, None, sub(paths, "logs"), entry.record)
     elif kind == "record" and resource.legs_part is None and "logs" in wanted:
         for entry in entries:
             entry.record.logs = None
@@ -193,7 +193,7 @@ async def _fill(
             entry.record.logs = (
                 found
                 if isinstance(found, SourceError)
-                else _legs(live, found.rows, found.raws, sub(paths, "logs"))
+                else _legs(live, found.rows, found.raws, sub(paths, "logs"), entry.record)
             )
     if "record" in first and kind == "log":
         entry.record.record = await _call_of(live, resource, entry, paths, loaders)
@@ -231,7 +231,11 @@ def _label(record: Any, live: LiveSource, kind: Kind, row: str, paths: frozenset
 
 
 def _legs(
-    live: LiveSource, rows: Sequence[Any], raws: Sequence[Any] | None, paths: frozenset[str]
+    live: LiveSource,
+    rows: Sequence[Any],
+    raws: Sequence[Any] | None,
+    paths: frozenset[str],
+    call: CallRecord,
 ) -> list[CallLog]:
     """The legs of a call, out of wire rows that hold their late parts, in the order they began."""
     resource = live.manifest.logs
@@ -249,17 +253,29 @@ def _legs(
         if leg is not None and leg.started_at is not None
     ]
     legs.sort(key=lambda pair: (pair[0].started_at, resource.row_key(live.site, pair[1])))
-    _finish_legs([leg for leg, _ in legs], [wire for _, wire in legs], live, paths)
+    _finish_legs([leg for leg, _ in legs], [wire for _, wire in legs], live, paths, call)
     return [leg for leg, _ in legs]
 
 
 def _finish_legs(
-    legs: Sequence[CallLog], wires: Sequence[Any], live: LiveSource, paths: frozenset[str]
+    legs: Sequence[CallLog],
+    wires: Sequence[Any],
+    live: LiveSource,
+    paths: frozenset[str],
+    call: CallRecord,
 ) -> None:
     for leg, wire in zip(legs, wires, strict=True):
         _label(leg, live, "log", live.manifest.logs.row_key(live.site, wire), paths)
-        if "record" in heads(paths):
-            leg.record = None
+        leg.record = call
+
+
+def closed(paths: frozenset[str]) -> frozenset[str]:
+    """A call's paths with those that its legs ask of it: the record of a leg is the call itself"""
+    while True:
+        more = paths | sub(paths, "logs.record")
+        if more == paths:
+            return paths
+        paths = more
 
 
 def sub(paths: frozenset[str], head: str) -> frozenset[str]:
@@ -290,6 +306,7 @@ async def look_up(
 ) -> Lookup:
     """One entry by its key, equal in every field to what a list gives; or a SourceError."""
     resource, folded = _resource(live, kind)
+    paths = closed(paths) if kind == "record" else paths
     wanted = frozenset(paths | NEEDS)
     read_paths = leg_paths(wanted) if folded else wanted
     target: type = CallLog if folded or kind == "log" else CallRecord

@@ -306,6 +306,14 @@ def _source(
         amount=_amount(plan.page.amount, exact=exact and not folded),
         until_open=until is not None and until == plan.until,
     )
+    shape = resource.shape(live.site, ask)
+    if shape.folders and since is None and not plan.newest_first and shape.floor is None:
+        return NotAsked(
+            told,
+            OutcomeState.UNSUPPORTED,
+            "it keeps its list in days and does not tell the first one: give `since`, or say in "
+            "its options when its records begin",
+        )
     return SourcePlan(
         live=live,
         resource=resource,

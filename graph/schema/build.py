@@ -9,7 +9,8 @@ from strawberry import Schema
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from graph.errors import GraphError
 from graph.observe import log
@@ -22,6 +23,12 @@ from graph.types.scalars import SCALARS
 
 class GraphSchema(Schema):
     """A Schema whose errors say what an allow-list lets them say, and log the rest."""
+
+    async def execute(self, *args: Any, **options: Any) -> ExecutionResult:
+        # A subscription has no one answer; it goes over WebSocket or SSE, to `subscribe`.
+        allowed = options.get("allowed_operation_types") or OperationType
+        options["allowed_operation_types"] = set(allowed) - {OperationType.SUBSCRIPTION}
+        return await super().execute(*args, **options)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None

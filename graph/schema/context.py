@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import strawberry
@@ -18,7 +19,7 @@ from graph.types.inputs import AskOptions
 
 
 class Context:
-    """One operation. Root fields of one operation share trace, deadline and loaders."""
+    """One operation. Its root fields share a start; its lookups share loaders."""
 
     def __init__(
         self,
@@ -40,11 +41,10 @@ class Context:
         self.traces: list[Trace] = []
         self.plans: list[dict[str, Any]] = []
         """what `options.explain` wants to be told"""
-        self._loaders: dict[int, Loaders] = {}
-        self._plain: Trace | None = None
+        self._started = timer.monotonic()
 
     def trace(self, options: AskOptions | None = None) -> Trace:
-        """The trace to use under these options; fields without options share one"""
+        """A trace for one field that asks a list. All fields' deadlines count from one start."""
         deadline, most = self.settings.deadline_ms, None
         if options is not None:
             if options.deadline_ms is not None:
@@ -57,22 +57,24 @@ class Context:
             most = options.max_requests
             if most is not None and most < 1:
                 raise BadUserInput("options.maxRequests", "`maxRequests` must be at least 1")
-        own = deadline != self.settings.deadline_ms or most is not None
-        if not own and self._plain is not None:
-            return self._plain
-        made = Trace(self.caller, self.timer, deadline_ms=deadline, max_requests=most)
+        made = Trace(
+            self.caller,
+            self.timer,
+            deadline_ms=deadline,
+            max_requests=most,
+            started=self._started,
+        )
         self.traces.append(made)
-        if not own:
-            self._plain = made
         return made
+
+    @cached_property
+    def lookups(self) -> Loaders:
+        """the loaders that all lookups of this operation share"""
+        return Loaders(self.sources, self.trace())
 
     def fresh_trace(self) -> Trace:
         """A trace of its own, for work that goes on after this operation's deadline"""
         return Trace(self.caller, self.timer, deadline_ms=self.settings.deadline_ms)
-
-    def loaders(self, trace: Trace) -> Loaders:
-        """The loaders that go with a trace"""
-        return self._loaders.setdefault(id(trace), Loaders(self.sources, trace))
 
     def server_timing(self) -> str:
         """Where the time went, per source, as the Server-Timing header says it"""

@@ -6,10 +6,11 @@ import asyncio
 
 import strawberry
 
-from graph.errors import NotAllowed
+from graph.errors import BadUserInput, NotAllowed
 from graph.gather import answer, plan
 from graph.gather.explain import plan_facts
 from graph.gather.keys import NodeId
+from graph.gather.parts import Loaders, closed
 from graph.gather.plan import ListKind
 from graph.schema import selection
 from graph.schema.arguments import (
@@ -49,7 +50,7 @@ async def _page(
 ) -> CallRecordConnection | CallLogConnection:
     context: Context = info.context
     selected = selection.of(info._raw_info)  # noqa: SLF001  # Strawberry has no other way to it
-    paths = selected.below("nodes", "edges.node")
+    paths = closed(selected.below("nodes", "edges.node"))
     permit(context, paths)
     trace = context.trace(options)
     made = plan.page(
@@ -69,7 +70,7 @@ async def _page(
             made,
             trace,
             context.signer,
-            context.loaders(trace),
+            Loaders(context.sources, trace),
             on_partial=asked.on_partial,
             cursors_wanted=selected.has("edges.cursor"),
             dry_run=asked.dry_run,
@@ -109,6 +110,9 @@ class Query:
         "none."
     )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
+        largest = info.context.settings.max_page_size
+        if len(ids) > largest:
+            raise BadUserInput("ids", f"at most {largest} ids may be asked for at once")
         return list(
             await asyncio.gather(*(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)))
         )
@@ -137,8 +141,9 @@ class Query:
         context = info.context
         paths = _entry_paths(info)
         permit(context, paths)
-        loaders = context.loaders(context.trace())
-        found: CallRecord | None = await answer.entry(id, ("record", "leg"), paths, loaders, "id")
+        found: CallRecord | None = await answer.entry(
+            id, ("record", "leg"), paths, context.lookups, "id"
+        )
         return found
 
     @strawberry.field(
@@ -148,9 +153,8 @@ class Query:
         context = info.context
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
         permit(context, paths)
-        loaders = context.loaders(context.trace())
         node, exact = read_ref(ref)
-        return await answer.lookup(node, paths, loaders, exact=exact)
+        return await answer.lookup(node, paths, context.lookups, exact=exact)
 
     @strawberry.field(description="Entries of call logs, usually the legs of calls." + _LIST)
     async def call_logs(
@@ -175,8 +179,7 @@ class Query:
         context = info.context
         paths = _entry_paths(info)
         permit(context, paths)
-        loaders = context.loaders(context.trace())
-        found: CallLog | None = await answer.entry(id, ("log",), paths, loaders, "id")
+        found: CallLog | None = await answer.entry(id, ("log",), paths, context.lookups, "id")
         return found
 
     @strawberry.field(description="The configured sources, in the order of the configuration.")
@@ -199,6 +202,7 @@ async def _node(info: Info, id: str, argument: str) -> Node | None:
     context = info.context
     paths = _entry_paths(info)
     permit(context, paths)
-    loaders = context.loaders(context.trace())
-    found: Node | None = await answer.entry(id, ("record", "leg", "log"), paths, loaders, argument)
+    found: Node | None = await answer.entry(
+        id, ("record", "leg", "log"), paths, context.lookups, argument
+    )
     return found

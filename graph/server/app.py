@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
@@ -42,17 +44,16 @@ class Graph:
     ) -> None:
         self.settings = settings
         self.timer = timer or system_timer()
-        if settings.server.secret is None:
-            log.info(
-                "server.secret is not set: cursors are good until this process ends, and only here"
-            )
-            secret = secrets.token_bytes(32)
-        else:
-            secret = settings.server.secret.reveal().encode()
+        given = settings.server.secret
+        secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
         self.signer = Signer(secret)
         self.sources: Sources = open_sources(
             settings, self.timer, secret, make_transport, share=share
         )
+        if given is None:
+            log.info(
+                "server.secret is not set: cursors are good until this process ends, and only here"
+            )
         self.watches = Watches()
         self.schema = build()
 
@@ -70,11 +71,15 @@ class Graph:
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The answer to one query as a client gets it, without HTTP"""
-        result = await self.schema.execute(
-            query,
-            variable_values=None if variables is None else dict(variables),
-            context_value=self.context(),
-        )
+        try:
+            result = await self.schema.execute(
+                query,
+                variable_values=None if variables is None else dict(variables),
+                context_value=self.context(),
+            )
+        except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
+            told = "there is no operation here, or one that has more than one answer"
+            return {"errors": [{"message": told, "extensions": {"code": "BAD_REQUEST"}}]}
         assert isinstance(result, ExecutionResult)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:

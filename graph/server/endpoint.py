@@ -13,7 +13,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.async_base_view import AsyncHTTPRequestAdapter
+from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from graph.schema.build import GraphSchema
@@ -43,10 +45,13 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        request = Request(scope, receive)
         try:
-            response = await self.run(Request(scope, receive))
+            response = await self.run(request)
         except HTTPException as error:
             response = _refusal(error)
+        if response.media_type == _JSON and _wants_newer(request):
+            response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
 
     async def get_context(
@@ -56,6 +61,16 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(response, Response):
             response.context = context  # type: ignore[attr-defined]
         return context
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        return self.graphql_ide is not None and super().should_render_graphql_ide(request)
+
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        if request.method == "POST" and _JSON not in (request.content_type or ""):
+            raise HTTPException(415, f"send the query as JSON, with the content type {_JSON}")
+        return await super().parse_http_body(request)
 
     async def render_graphql_ide(self, request: Request) -> Response:
         html = page_html(self._example, str(request.scope.get("root_path", "")) or "/graphql")
@@ -82,7 +97,23 @@ class Endpoint(GraphQL[Context, None]):
         context: Context | None = getattr(sub_response, "context", None)
         if context is not None:
             response.headers["server-timing"] = context.server_timing()
+            if _wants_newer(context.request) and _never_ran(response_data):
+                response.status_code = 400
         return response
+
+
+_JSON, _NEWER = "application/json", "application/graphql-response+json"
+
+
+def _wants_newer(request: Request) -> bool:
+    """The caller knows the media type whose status says whether the query was one at all"""
+    return _NEWER in request.headers.get("accept", "")
+
+
+def _never_ran(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> bool:
+    """The query was refused as a whole: it has errors, and none is a field's"""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    return bool(errors) and all("path" not in error for error in errors or ())
 
 
 def _plain(value: object) -> Any:
@@ -99,5 +130,8 @@ def _refusal(error: HTTPException) -> Response:
     code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "BAD_REQUEST"
     body: Mapping[str, Any] = {"errors": [{"message": error.reason, "extensions": {"code": code}}]}
     return Response(
-        msgspec.json.encode(body), status_code=error.status_code, media_type="application/json"
+        msgspec.json.encode(body),
+        status_code=error.status_code,
+        headers={"allow": "GET, POST"} if error.status_code == 405 else None,
+        media_type=_JSON,
     )

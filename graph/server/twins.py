@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,7 +14,7 @@ from graph.config import Settings, settings
 from graph.errors import ConfigError
 from graph.server.run import bind
 from graph.sources import company, simulator, vendor, vendor_names
-from graph.sources.twin import Fault, Watched, World
+from graph.sources.twin import Fault, FaultKind, Watched, World
 
 HOST = "127.0.0.1"
 
@@ -92,11 +92,17 @@ def read_faults(path: Path) -> dict[str, list[Fault]]:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}") from None
-    for place, entry in enumerate(tree.get("faults", []), 1):
-        name = entry.pop("vendor", None)
+    entries = tree.get("faults", [])
+    if list(tree) not in ([], ["faults"]) or not isinstance(entries, list):
+        raise ConfigError(f"{path}: faults must be written as [[faults]] entries, and nothing else")
+    for place, entry in enumerate(entries, 1):
+        name = entry.pop("vendor", None) if isinstance(entry, dict) else None
         if name not in vendor_names():
             known = ", ".join(vendor_names())
             raise ConfigError(f"{path}: faults[{place}].vendor must be one of {known}")
+        if entry.get("kind") not in get_args(FaultKind):
+            known = ", ".join(get_args(FaultKind))
+            raise ConfigError(f"{path}: faults[{place}].kind must be one of {known}")
         try:
             planned.setdefault(name, []).append(msgspec.convert(entry, Fault))
         except msgspec.ValidationError as error:

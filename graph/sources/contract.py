@@ -50,6 +50,10 @@ class Request(msgspec.Struct, frozen=True):
     kind: Kind = Kind.READ
     accept: frozenset[int] = frozenset()
 
+    def __repr__(self) -> str:
+        # Headers, parameters and body may hold tokens and numbers.
+        return f"<{type(self).__name__} {self.method} {self.path}>"
+
     def with_headers(self, **headers: str) -> Request:
         added = tuple((name.replace("_", "-"), value) for name, value in headers.items())
         return msgspec.structs.replace(self, headers=self.headers + added)
@@ -72,6 +76,9 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}, {len(self.body)} bytes>"
 
 
 class Expired(Exception):
@@ -104,6 +111,9 @@ class Site(msgspec.Struct):
     hash_key: bytes = b""
     facts: dict[str, Any] = {}
     unknown_words: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def __repr__(self) -> str:
+        return f"<Site {self.id}>"
 
 
 class Exactness(Enum):

@@ -15,6 +15,10 @@ class Flights(Generic[T]):
     def __init__(self) -> None:
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
 
+    def has(self, key: Hashable) -> bool:
+        """a flight of this key is under way"""
+        return key in self._under_way
+
     async def join(self, key: Hashable, start: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """What the flight of this key brings, and whether somebody else had started it"""
         task = self._under_way.get(key)

@@ -9,7 +9,13 @@ from typing import Protocol
 
 import httpx
 
-from graph.errors import SourceMalformed, SourceTimeout, SourceUnavailable
+from graph.errors import (
+    ConfigError,
+    SourceMalformed,
+    SourceRejected,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from graph.sources.contract import Reply, Request
 
 # httpx tells every address at INFO, and some vendors' addresses hold their token.
@@ -47,7 +53,7 @@ class HttpxTransport:
         max_connections: int = 16,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _sound(base_url).rstrip("/")
         self._client = httpx.AsyncClient(
             verify=tls(verify),
             follow_redirects=False,
@@ -59,14 +65,19 @@ class HttpxTransport:
         )
 
     async def send(self, request: Request, *, timeout: float, max_bytes: int) -> Reply:
-        outgoing = self._client.build_request(
-            request.method,
-            self._base_url + request.path,
-            params=list(request.params) or None,
-            headers=list(request.headers),
-            content=request.body,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
-        )
+        try:
+            outgoing = self._client.build_request(
+                request.method,
+                self._base_url + request.path,
+                params=list(request.params) or None,
+                headers=list(request.headers),
+                content=request.body,
+                timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            raise SourceRejected(
+                "the request is too long, or has characters that HTTP cannot carry"
+            ) from None
         try:
             incoming = await self._client.send(outgoing, stream=True)
             try:
@@ -85,6 +96,19 @@ class HttpxTransport:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _sound(base_url: str) -> str:
+    """The address, if requests can be sent to it; ConfigError, without a word of it, if not"""
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ConfigError("base_url: this is no address") from None
+    if not address.host:
+        raise ConfigError("base_url: it names no host")
+    if address.userinfo:
+        raise ConfigError("base_url: no user or password in it; they belong in credentials")
+    return base_url
 
 
 async def _read(reply: httpx.Response, max_bytes: int) -> bytes:

@@ -64,8 +64,9 @@ def open_sources(
         if entry.vendor not in vendor_names():
             raise ConfigError(
                 f"sources[{place}].vendor: "
-                + unknown_key(entry.vendor, vendor_names()).replace("key", "vendor")
+                + unknown_key(entry.vendor, vendor_names()).replace("key", "vendor", 1)
             )
+    for entry in settings.sources:
         manifest = vendor(entry.vendor)
         source = _told(entry, manifest)
         told.append(source)

@@ -102,7 +102,7 @@ class LiveSource:
 
     async def _once(self, request: Request, trace: Trace, *, retry: bool) -> Reply:
         seen = trace.source(self.id)
-        if trace.max_requests is not None and trace.requests >= trace.max_requests:
+        if trace.max_requests is not None and trace.issued >= trace.max_requests:
             raise SourceOverBudget(
                 "requests", f"maxRequests ({trace.max_requests}) is used up for this question"
             )
@@ -121,13 +121,11 @@ class LiveSource:
             shared=False,
         )
         began = self._timer.monotonic()
+        trace.issued += 1
         try:
             async with asyncio.timeout(remaining):
                 if request.kind is Kind.READ:
-                    key = (trace.caller.sight, request)
-                    reply, note.shared = await self._flights.join(
-                        key, lambda: self._fly(request, trace)
-                    )
+                    reply, note.shared = await self._join(request, trace)
                 else:
                     reply = await self._fly(request, trace)
             note.status, note.bytes = reply.status, len(reply.body)
@@ -147,8 +145,21 @@ class LiveSource:
             seen.notes.append(note)
             if note.shared:
                 seen.shared += 1
+                trace.issued -= 1
             else:
                 seen.requests += 1
+
+    async def _join(self, request: Request, trace: Trace) -> tuple[Reply, bool]:
+        """the reply of a flight, and whether somebody else had started it"""
+        key = (trace.caller.sight, request)
+        while True:
+            under_way = self._flights.has(key)
+            try:
+                return await self._flights.join(key, lambda: self._fly(request, trace))
+            except SourceOverBudget:
+                # That was the deadline of whoever started it; ours may be later.
+                if not under_way:
+                    raise
 
     async def _fly(self, request: Request, trace: Trace) -> Reply:
         stale: Token | None = None
