@@ -169,6 +169,7 @@ def _count(plan: Plan, runs: Sequence[Run]) -> Count:
             total += len(run.entries)
         elif (
             run.error is None
+            and not stream.missing
             and told is not None
             and run.source.exact
             and shape.windowed

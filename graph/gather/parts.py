@@ -11,7 +11,7 @@ import msgspec
 import strawberry
 from aiodataloader import DataLoader
 
-from graph.errors import OverLimit, SourceError, SourceRejected
+from graph.errors import BadUserInput, OverLimit, SourceError
 from graph.gather import keys
 from graph.gather.ask import Entry, attempt
 from graph.gather.fold import fold, leg_paths
@@ -154,13 +154,12 @@ async def _finish_source(
             for entry in entries:
                 _finish_legs(entry.record.logs, entry.wire, live, sub(paths, "logs"), entry.record)
         return
-    if kind == "record" and resource.legs_of is not None and "logs" in wanted:
+    if kind != "log" and "logs" in wanted:
         for entry in entries:
-            rows = resource.legs_of(live.site, entry.wire)
-            entry.record.logs = _legs(live, rows, None, sub(paths, "logs"), entry.record)
-    elif kind == "record" and resource.legs_part is None and "logs" in wanted:
-        for entry in entries:
-            entry.record.logs = None
+            entry.record.logs = None  # a leg has none, and a late part brings them later
+            if kind == "record" and resource.legs_of is not None:
+                rows = resource.legs_of(live.site, entry.wire)
+                entry.record.logs = _legs(live, rows, None, sub(paths, "logs"), entry.record)
     work = [_fill(live, resource, entry, kind, paths, loaders) for entry in entries]
     if part_names(resource, paths) or "record" in wanted:
         await asyncio.gather(*work)
@@ -398,8 +397,9 @@ def _windows(
     if row.started_at is not None:
         at = row.started_at
         return [(at, at + horizon), (at - _ABOUT, at + _ABOUT + horizon)]
-    raise SourceRejected(
-        f"{live.manifest.title} finds an entry only around its start: give `startedAt`"
+    raise BadUserInput(
+        "ref.native.startedAt",
+        f"{live.manifest.title} finds a record only around its start: give `startedAt`",
     )
 
 

@@ -82,7 +82,9 @@ class Pieces:
 
     def was(self, piece: Piece, found: int) -> None:
         """The piece was read and held that many rows; moves on behind it."""
-        if found * 4 < self.amount:
+        if found == 0:
+            self.span = min(self.span * 16, timedelta(days=4096))
+        elif found * 4 < self.amount:
             self.span = min(self.span * 4, timedelta(days=4096))
         elif found > self.amount * 4:
             self.span = max(self.span / 2, timedelta(hours=1))

@@ -130,6 +130,8 @@ class Reader:
                 return Pass(None, None)
             sent = [row.key for row in rows]
             if offset and rows and sent == before:
+                if page.short:
+                    return Pass(found, None)  # it says that rows follow, and gives none
                 raise SourceMalformed("it sends the same page again, whatever page is asked for")
             before = sent
             found.update({row.key: row for row in rows})

@@ -69,6 +69,7 @@ class Stream:
         self._trail: list[tuple[datetime, int, str]] | None = [] if keep_trail else None
         self._offset: int | None = None
         self._expected: bytes | None = None
+        self._sent: list[str] = []
         self._planned = self.ask
         self._pieces: pieces.Pieces | None = None
         if hint is not None and hint.shape == self._hint_name and self._by_position:
@@ -162,14 +163,22 @@ class Stream:
             page, rows = await self._reader.page(self._planned, self._offset)
             self._verify(page, rows, edge)
         self._in_order(rows)
+        sent = [row.key for row in rows]
+        repeated = page.more and sent == self._sent
+        self._sent = sent
+        if (repeated and page.short) or (page.more and not page.rows):
+            self._end_early(rows)
+            return
+        if repeated and self._by_position:
+            raise SourceMalformed("it sends the same page again, whatever page is asked for")
         self._keep(rows)
         if self.total is None and self.frontier is None:
             self.total = page.total
-        if not page.more or not rows:
-            if page.more:
-                raise SourceMalformed("it says that more rows follow, but the page is empty")
+        if not page.more:
             self._finish()
             return
+        if not rows:
+            raise SourceMalformed("none of the rows of a whole page is as documented")
         last = rows[-1].moment
         if self._beyond_the_end(last):
             self._finish()
@@ -183,6 +192,17 @@ class Stream:
         elif last == self.frontier:
             raise SourceMalformed("it sends the same page again, whatever is asked for")
         self._advance(last)
+
+    def _end_early(self, rows: list[Row]) -> None:
+        """It says that rows follow, and gives none: what there is is given, the rest is named"""
+        self._keep(rows)
+        edge = self.edge
+        known = [row.moment for row in self.pending.values()]
+        if known:
+            edge = min(known) if self.newest_first else max(known)
+        rest = (self.ask.since, edge) if self.newest_first else (edge, self.ask.until)
+        self.missing.append(TimeWindow(since=rest[0], until=rest[1]))
+        self._finish()
 
     def _stuck(self, page: Page, rows: list[Row], first_of_tie: int) -> bool:
         """A tie fills the page behind the row before it, so going on there would change nothing"""

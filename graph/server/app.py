@@ -112,8 +112,8 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
             status_code=200 if ready else 503,
         )
 
-    async def front(_request: Request) -> Response:
-        return RedirectResponse("/graphql")
+    async def front(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/graphql")
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

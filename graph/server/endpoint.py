@@ -7,14 +7,13 @@ from json import JSONDecodeError
 from typing import Any
 
 import msgspec
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.http.async_base_view import AsyncHTTPRequestAdapter
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
@@ -73,7 +72,7 @@ class Endpoint(GraphQL[Context, None]):
         return await super().parse_http_body(request)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        html = page_html(self._example, str(request.scope.get("root_path", "")) or "/graphql")
+        html = page_html(self._example, f"{request.scope.get('root_path', '')}/graphql")
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
         return HTMLResponse(html, headers=headers)
 
@@ -83,7 +82,7 @@ class Endpoint(GraphQL[Context, None]):
     def decode_json(self, data: str | bytes) -> object:
         try:
             return _DECODER.decode(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             # What Strawberry waits for, to answer 400 or to close the WebSocket.
             raise JSONDecodeError(str(error), "", 0) from None
 
@@ -110,10 +109,10 @@ def _wants_newer(request: Request) -> bool:
     return _NEWER in request.headers.get("accept", "")
 
 
-def _never_ran(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> bool:
+def _never_ran(answer: Any) -> bool:
     """The query was refused as a whole: it has errors, and none is a field's"""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
-    return bool(errors) and all("path" not in error for error in errors or ())
+    errors = answer.get("errors")
+    return bool(errors) and all("path" not in error for error in errors)
 
 
 def _plain(value: object) -> Any:

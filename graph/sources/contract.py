@@ -181,7 +181,8 @@ class Page(msgspec.Struct):
 
     `offset`: the position of the first row in the vendor's list. `more`: rows follow. `total`: how
     many the ask has, if told. `split`: the piece holds more than the vendor can give. `skipped`:
-    rows that could not even be decoded. `raws`: the rows as sent, if the ask wanted them.
+    rows that could not even be decoded. `raws`: the rows as sent, if the ask wanted them. `asked`:
+    how many rows were asked for, where the vendor is asked for a number.
     """
 
     rows: list[Any]
@@ -191,6 +192,12 @@ class Page(msgspec.Struct):
     split: bool = False
     skipped: int = 0
     raws: list[msgspec.Raw] | None = None
+    asked: int | None = None
+
+    @property
+    def short(self) -> bool:
+        """fewer rows came than were asked for"""
+        return self.asked is not None and len(self.rows) + self.skipped < self.asked
 
 
 class RowKey(msgspec.Struct, frozen=True):

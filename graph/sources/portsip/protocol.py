@@ -163,7 +163,7 @@ def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     seen = offset + len(rows.rows) + rows.skipped
     full = int(dict(request.params).get("top", LARGEST_PAGE))
     more = bool(rows.rows) and (seen < count if count is not None else len(rows.rows) >= full)
-    return Page(rows.rows, offset, more, count, skipped=rows.skipped, raws=rows.raws)
+    return Page(rows.rows, offset, more, count, skipped=rows.skipped, raws=rows.raws, asked=full)
 
 
 def _rows(reply: Reply, raw: bool) -> tuple[Decoded, int | None]:
@@ -183,7 +183,9 @@ def read_row(site: Site, reply: Reply, request: Request, raw: bool) -> Found:
 
 
 def read_log(site: Site, reply: Reply, request: Request, raw: bool) -> Found:
-    """`/calllogs/{id}`: one flat object; or `/cdrs/{id}`: the legs of a call"""
+    """A page of `/calllogs`; `/calllogs/{id}`: one flat object; `/cdrs/{id}`: the legs of a call"""
+    if request.path == _LOGS:
+        return read_row(site, reply, request, raw)
     if request.path.startswith(_DETAIL) or reply.status != 200:
         return read_legs(site, reply, request, raw)
     return Found(
@@ -208,13 +210,23 @@ def read_legs(_site: Site, reply: Reply, request: Request, raw: bool) -> Found:
     return Found(list(legs), raws)
 
 
-_DETAIL = "/api/cdrs/"
+_RECORDS, _LOGS = "/api/cdrs", "/api/calllogs"
+_DETAIL = f"{_RECORDS}/"
 _GONE = frozenset({400, 404})
 
 
-def locate_record(_site: Site, key: RowKey) -> list[Request]:
+def _by_id(path: str, key: RowKey) -> list[Request]:
+    """The entry as the list has it, since its detail tells more"""
     wanted = key.row.replace("'", "''")
-    return [Request("GET", "/api/cdrs", (("filter", f"id eq '{wanted}'"), ("top", "2")))]
+    return [Request("GET", path, (("filter", f"id eq '{wanted}'"), ("top", "2")))]
+
+
+def locate_record(_site: Site, key: RowKey) -> list[Request]:
+    return _by_id(_RECORDS, key)
+
+
+def locate_log(site: Site, key: RowKey) -> list[Request]:
+    return [detail(site, key)] if "#" in key.row else _by_id(_LOGS, key)
 
 
 def detail(_site: Site, key: RowKey) -> Request:
@@ -229,7 +241,7 @@ def detail(_site: Site, key: RowKey) -> Request:
 def log_detail(site: Site, key: RowKey) -> Request:
     if "#" in key.row:
         return detail(site, key)
-    return Request("GET", f"/api/calllogs/{quote(key.row, safe='')}", accept=_GONE)
+    return Request("GET", f"{_LOGS}/{quote(key.row, safe='')}", accept=_GONE)
 
 
 def judge(reply: Reply, request: Request) -> SourceError | Expired | None:
@@ -281,7 +293,7 @@ RECORDS_LIST = Resource(
     never=NEVER,
     row_key=_row_key,
     shape=shape,
-    plan=_plan("/api/cdrs"),
+    plan=_plan(_RECORDS),
     read=read,
     always=("id",),
     locate=locate_record,
@@ -298,10 +310,10 @@ LOGS_LIST = Resource(
     never=NEVER,
     row_key=_row_key,
     shape=shape,
-    plan=_plan("/api/calllogs"),
+    plan=_plan(_LOGS),
     read=read,
     always=("id",),
-    locate=lambda site, key: [log_detail(site, key)],
+    locate=locate_log,
     read_located=read_log,
     exactness=exactness,
     pushes=_PUSHES,

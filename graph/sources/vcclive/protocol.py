@@ -138,7 +138,15 @@ def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     size = len(rows.rows) + rows.skipped
     # The total decides if it is told: the vendor's own cap may be smaller than what we ask for.
     full = size >= int(params["num"]) if total is None else offset + size < total
-    return Page(rows.rows, offset, bool(size) and full, total, skipped=rows.skipped, raws=rows.raws)
+    return Page(
+        rows.rows,
+        offset,
+        bool(size) and full,
+        total,
+        skipped=rows.skipped,
+        raws=rows.raws,
+        asked=int(params["num"]),
+    )
 
 
 def _rows(body: bytes, raw: bool) -> tuple[Decoded, int | None]:

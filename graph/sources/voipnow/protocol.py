@@ -267,6 +267,7 @@ def read_records(_site: Site, reply: Reply, request: Request, raw: bool) -> Page
     page = None if raw else _read_fast(reply.body)
     page = page or _read_slow(reply.body, offset, raw=raw)
     page.offset = page.offset if page.offset >= 0 else offset
+    page.asked = count
     if page.total is None:
         page.more = len(page.rows) >= count
     else:

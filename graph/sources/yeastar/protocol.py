@@ -250,7 +250,9 @@ def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     more = seen < total if total is not None else bool(size) and seen - offset >= size
     # An answer that should hold everything and does not: ask for less at a time.
     split = more and not size
-    return Page(rows.rows, offset, more and not split, total, split, rows.skipped, rows.raws)
+    return Page(
+        rows.rows, offset, more and not split, total, split, rows.skipped, rows.raws, size or None
+    )
 
 
 # ---------------------------------------------------------------- judging

@@ -1136,13 +1136,15 @@ def test_a_cdr_that_is_still_prepared_is_not_ready_and_then_found(form: str) -> 
 def test_a_lookup_without_a_start_says_what_is_needed() -> None:
     async def story() -> None:
         async with product("vcclive", count=5) as api:
-            data = await api.good(
+            answered = await api.ask(
                 '{ callRecordLookup(ref: { native: { source: "vcclive", nativeId: "x" } })'
                 " { state outcome { state message } } }"
             )
-            looked = data["callRecordLookup"]
-            assert looked["state"] == "UNKNOWN"
-            assert "startedAt" in looked["outcome"]["message"]
+            assert answered.data == {"callRecordLookup": None}
+            assert answered.errors[0]["extensions"] == {
+                "code": "BAD_USER_INPUT",
+                "argument": "ref.native.startedAt",
+            }
             assert api.requests("vcclive") == 0
 
     run(story)

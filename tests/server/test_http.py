@@ -1,0 +1,352 @@
+"""GraphQL over HTTP: what comes back for every kind of request, good or bad."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from graphql import build_client_schema, get_introspection_query, print_schema
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from graph.server.app import create_app
+from tests.support import product, run
+
+QUERY = "{ sources { id } }"
+JSON = {"content-type": "application/json"}
+NEWER = "application/graphql-response+json"
+"""the media type of GraphQL over HTTP, under which the status says whether the query ran"""
+
+
+@asynccontextmanager
+async def client(
+    *sources: str | Mapping[str, Any], example: str | None = None, under: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the product over twins; `under`: mounted below this path"""
+    async with product(*(sources or ("portsip",)), count=60) as api:
+        app = create_app(api.graph, example=example)
+        if under:
+            app = Starlette(routes=[Mount(under, app)])
+        carrier = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=carrier, base_url="http://here") as made:
+            yield made
+
+
+def send(method: str, path: str = "/graphql", *, example: str | None = None, **options: Any
+         ) -> httpx.Response:  # fmt: skip
+    """The answer to one request"""
+
+    async def work() -> httpx.Response:
+        async with client(example=example) as http:
+            return await http.request(method, path, **options)
+
+    return run(work)
+
+
+def code(answer: httpx.Response) -> str:
+    """The code of the one error that the answer must hold"""
+    [error] = answer.json()["errors"]
+    assert error["message"]
+    return str(error["extensions"]["code"])
+
+
+# ---------------------------------------------------------------- good requests
+
+
+VARIABLES = "query ($id: ID!) { source(id: $id) { id } }"
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "data"),
+    [
+        ("POST", {"json": {"query": QUERY}}, {"sources": [{"id": "portsip"}]}),
+        ("GET", {"params": {"query": QUERY}}, {"sources": [{"id": "portsip"}]}),
+        (
+            "POST",
+            {"json": {"query": VARIABLES, "variables": {"id": "portsip"}}},
+            {"source": {"id": "portsip"}},
+        ),
+        (
+            "GET",
+            {"params": {"query": VARIABLES, "variables": '{"id": "portsip"}'}},
+            {"source": {"id": "portsip"}},
+        ),
+        (
+            "POST",
+            {
+                "json": {
+                    "query": "query A { a: sources { id } } query B { b: sources { id } }",
+                    "operationName": "B",
+                    "variables": None,
+                    "extensions": {},
+                }
+            },
+            {"b": [{"id": "portsip"}]},
+        ),
+        (
+            "POST",
+            {
+                "content": json.dumps({"query": QUERY}),
+                "headers": {"content-type": "application/json; charset=utf-8"},
+            },
+            {"sources": [{"id": "portsip"}]},
+        ),
+    ],
+)
+def test_a_query_is_answered(method: str, options: Any, data: Any) -> None:
+    answer = send(method, **options)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {"data": data}
+
+
+# ---------------------------------------------------------------- bad requests
+
+
+def body(value: Any) -> dict[str, Any]:
+    return {"content": value, "headers": JSON}
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "status", "expected"),
+    [
+        # what is no request of GraphQL over HTTP
+        ("POST", body("{"), 400, "BAD_REQUEST"),
+        ("POST", body(""), 400, "BAD_REQUEST"),
+        ("POST", body(b'{"query": "\xff"}'), 400, "BAD_REQUEST"),
+        ("POST", body("3"), 400, "BAD_REQUEST"),
+        ("POST", body("null"), 400, "BAD_REQUEST"),
+        ("POST", body('"{ sources { id } }"'), 400, "BAD_REQUEST"),
+        ("POST", body("[" * 100_000), 400, "BAD_REQUEST"),
+        ("POST", {"json": {}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": None}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": ""}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": 3}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": QUERY, "variables": "x"}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": QUERY, "variables": [1]}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": QUERY, "extensions": 3}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": QUERY, "operationName": "B"}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": "fragment F on Query { __typename }"}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": [{"query": QUERY}]}, 400, "BAD_REQUEST"),
+        ("POST", {"json": []}, 400, "BAD_REQUEST"),
+        ("GET", {}, 400, "BAD_REQUEST"),
+        ("GET", {"headers": {"accept": "text/html"}}, 400, "BAD_REQUEST"),
+        ("GET", {"params": {"query": QUERY, "variables": "{"}}, 400, "BAD_REQUEST"),
+        ("GET", {"params": {"query": QUERY, "variables": "[1]"}}, 400, "BAD_REQUEST"),
+        ("GET", {"params": {"query": "mutation { a }"}}, 400, "BAD_REQUEST"),
+        (
+            "GET",
+            {"params": {"query": "subscription { callRecordAdded { kind } }"}},
+            400,
+            "BAD_REQUEST",
+        ),
+        (
+            "POST",
+            {"json": {"query": "subscription { callRecordAdded { kind } }"}},
+            400,
+            "BAD_REQUEST",
+        ),
+        # what a page of another site could send without asking first
+        ("POST", {"content": json.dumps({"query": QUERY})}, 415, "BAD_REQUEST"),
+        (
+            "POST",
+            {"content": json.dumps({"query": QUERY}), "headers": {"content-type": "text/plain"}},
+            415,
+            "BAD_REQUEST",
+        ),
+        ("POST", {"data": {"query": QUERY}}, 415, "BAD_REQUEST"),
+        ("POST", {"files": {"operations": b"{}"}}, 415, "BAD_REQUEST"),
+        # what is no such method
+        ("PUT", {"json": {"query": QUERY}}, 405, "METHOD_NOT_ALLOWED"),
+        ("PATCH", {"json": {"query": QUERY}}, 405, "METHOD_NOT_ALLOWED"),
+        ("DELETE", {}, 405, "METHOD_NOT_ALLOWED"),
+        ("OPTIONS", {}, 405, "METHOD_NOT_ALLOWED"),
+        # what is a request, but no query of this schema
+        ("POST", {"json": {"query": "{"}}, 200, "GRAPHQL_INVALID"),
+        ("POST", {"json": {"query": "{ nothing }"}}, 200, "GRAPHQL_INVALID"),
+        ("POST", {"json": {"query": "{ source { id } }"}}, 200, "GRAPHQL_INVALID"),
+        ("POST", {"json": {"query": VARIABLES}}, 200, "GRAPHQL_INVALID"),
+        ("POST", {"json": {"query": "{ callRecords(first: -1) { complete } }"}}, 200,
+         "BAD_USER_INPUT"),
+        ("GET", {"params": {"query": '{ node(id: "?") { id } }'}}, 200, "BAD_USER_INPUT"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_answered_is_an_error_with_a_code(
+    method: str, options: Any, status: int, expected: str
+) -> None:
+    answer = send(method, **options)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    assert code(answer) == expected
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"json": {"query": QUERY}}, 200),
+        ({"json": {"query": "{ callRecords(first: -1) { complete } }"}}, 200),
+        ({"json": {"query": "{"}}, 400),
+        ({"json": {"query": "{ nothing }"}}, 400),
+        ({"json": {"query": VARIABLES}}, 400),
+        (body("{"), 400),
+        ({"data": {"query": QUERY}}, 415),
+    ],
+)
+def test_under_the_newer_media_type_the_status_says_whether_the_query_ran(
+    options: dict[str, Any], status: int
+) -> None:
+    headers = {**options.pop("headers", {}), "accept": f"{NEWER}, application/json;q=0.9"}
+    answer = send("POST", headers=headers, **options)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == NEWER
+    assert ("errors" in answer.json()) == ("query" not in str(options) or QUERY not in str(options)
+                                           or status != 200)  # fmt: skip
+
+
+def test_a_request_that_fails_leaves_the_next_one_unharmed() -> None:
+    async def work() -> None:
+        async with client() as http:
+            assert (await http.post("/graphql", **body("{"))).status_code == 400
+            good = await http.post("/graphql", json={"query": QUERY})
+            assert good.json() == {"data": {"sources": [{"id": "portsip"}]}}
+
+    run(work)
+
+
+# ---------------------------------------------------------------- headers
+
+
+def test_server_timing_names_every_source_that_was_asked() -> None:
+    async def work() -> None:
+        async with client("portsip", "yeastar") as http:
+            query = "{ callRecords(first: 3) { nodes { id } } }"
+            asked = await http.post("/graphql", json={"query": query})
+            parts = [part.split(";") for part in asked.headers["server-timing"].split(", ")]
+            assert [name for name, _ in parts] == ["portsip", "yeastar", "total"]
+            assert all(amount.removeprefix("dur=").isdigit() for _, amount in parts)
+            only = 'filter: {sources: ["yeastar"]}'
+            query = f"{{ callRecords(first: 3, {only}) {{ nodes {{ id }} }} }}"
+            asked = await http.get("/graphql", params={"query": query})
+            assert "portsip" not in asked.headers["server-timing"]
+
+    run(work)
+
+
+def test_a_long_answer_is_compressed_for_who_can_read_it() -> None:
+    async def work() -> None:
+        async with client() as http:
+            query = {"query": "{ callRecords(first: 50) { nodes { id startedAt } } }"}
+            small = await http.post("/graphql", json=query, headers={"accept-encoding": "gzip"})
+            whole = await http.post("/graphql", json=query, headers={"accept-encoding": "identity"})
+            assert small.headers["content-encoding"] == "gzip"
+            assert "content-encoding" not in whole.headers
+            assert small.json() == whole.json()
+            assert int(small.headers["content-length"]) < len(whole.content)
+
+    run(work)
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_a_browser_gets_the_page_only_where_there_is_an_example() -> None:
+    html = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    shown = send("GET", example=QUERY, headers=html)
+    assert shown.status_code == 200
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "sources" in shown.text
+    assert send("GET", headers=html).status_code == 400
+
+
+@pytest.mark.parametrize("example", [None, QUERY])
+def test_a_query_in_the_address_is_answered_and_not_shown(example: str | None) -> None:
+    answer = send("GET", example=example, params={"query": QUERY}, headers={"accept": "text/html"})
+    assert answer.json() == {"data": {"sources": [{"id": "portsip"}]}}
+
+
+@pytest.mark.parametrize("under", ["", "/calls"])
+def test_the_front_leads_to_the_page_wherever_the_app_is_mounted(under: str) -> None:
+    async def work() -> None:
+        async with client(example=QUERY, under=under) as http:
+            front = await http.get(f"{under}/")
+            assert front.headers["location"] == f"{under}/graphql"
+            page = await http.get(front.headers["location"])
+            assert page.status_code == 200
+            # Where it is not built, the page loads nothing.
+            assert f'"{under}/graphql/page/' in page.text or "<script" not in page.text
+
+    run(work)
+
+
+# ---------------------------------------------------------------- health
+
+
+SECRET = "hush-hush-8812"
+BROKEN: dict[str, Any] = {
+    "id": "broken",
+    "vendor": "voipnow",
+    "credentials": {"client_id": SECRET, "client_secert": SECRET},
+}
+
+
+@pytest.mark.parametrize(
+    ("sources", "status", "states"),
+    [
+        (("portsip",), 200, {"portsip": "READY"}),
+        (("portsip", BROKEN), 200, {"portsip": "READY", "broken": "DISABLED"}),
+        ((BROKEN,), 503, {"broken": "DISABLED"}),
+        (({**BROKEN, "enabled": False},), 503, {"broken": "OFF"}),
+    ],
+)
+def test_readyz_says_whether_any_source_can_be_asked(
+    sources: tuple[Any, ...], status: int, states: dict[str, str]
+) -> None:
+    async def work() -> None:
+        async with client(*sources) as http:
+            ready = await http.get("/readyz")
+            assert ready.status_code == status
+            assert ready.json()["sources"] == states
+            alive = await http.get("/healthz")
+            assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+
+    run(work)
+
+
+def test_a_disabled_source_says_why_and_keeps_its_secrets() -> None:
+    async def work() -> None:
+        async with client("portsip", BROKEN) as http:
+            query = (
+                "{ sources { id state reason } callRecords(first: 2) "
+                "{ complete nodes { id } outcomes { source { id } state message } } }"
+            )
+            answer = await http.post("/graphql", json={"query": query})
+            data = answer.json()["data"]
+            broken = data["sources"][1]
+            assert broken["state"] == "DISABLED"
+            assert "client_secret" in broken["reason"]
+            states = {o["source"]["id"]: o["state"] for o in data["callRecords"]["outcomes"]}
+            assert states == {"portsip": "OK", "broken": "DISABLED"}
+            assert data["callRecords"]["complete"] is False
+            assert len(data["callRecords"]["nodes"]) == 2
+            ready = await http.get("/readyz")
+            assert SECRET not in answer.text + ready.text
+
+    run(work)
+
+
+# ---------------------------------------------------------------- introspection
+
+
+def test_introspection_tells_the_whole_schema() -> None:
+    answer = send("POST", json={"query": get_introspection_query(descriptions=True)})
+    told = build_client_schema(answer.json()["data"])
+    for name in ("CallRecordConnection", "CallFilter", "VoipNowDetails"):
+        assert name in told.type_map
+    assert "callRecords(" in print_schema(told)
