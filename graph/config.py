@@ -12,6 +12,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ def _check(made: Settings) -> None:
         seen.add(source.id)
         for name in ("timeout_ms", "max_response_mb", "requests_per_second", "max_concurrency"):
             amount = getattr(source, name)
-            if amount is not None and amount <= 0:
+            if amount is not None and not 0 < amount < inf:
                 raise ConfigError(f"{where}.{name}: must be more than 0")
     server = made.server
     if server.secret is not None and not server.secret.reveal():

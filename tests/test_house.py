@@ -18,7 +18,7 @@ GRAPH = ROOT / "graph"
 
 # In the order of dependence: a room imports only what stands before it, and itself.
 ROOMS = (
-    "errors", "privacy", "config", "caller", "observe", "types", "sources", "transport", "gather",
+    "errors", "privacy", "config", "caller", "observe", "types", "sources", "transport", "gather", "stats", "reports",
     "schema", "server", "cli", "__main__",
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ ONLY_IN = {
     "httpx": ("transport/http.py",),
     "starlette": ("server/", "/simulator/", "sources/twin.py"),
     "sqlalchemy": ("reports/engine/",),
-    "aiodataloader": ("gather/parts.py",),
+    "aiodataloader": ("gather/lookup.py",),
 }  # fmt: skip
 
 

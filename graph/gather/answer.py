@@ -10,7 +10,7 @@ from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
 from graph.gather.cut import Cut, cut, edge_cursor, not_run, window_of
 from graph.gather.keys import Kind, NodeId
-from graph.gather.parts import Loaders
+from graph.gather.lookup import Loaders, finish
 from graph.gather.plan import Plan
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS, RowKey
@@ -48,7 +48,7 @@ async def page(
         made = cut(plan, runs, trace, signer)
         _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
     kind: Kind = "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
-    await parts.finish(made.entries, kind, plan.paths, loaders)
+    await finish(made.entries, kind, plan.paths, loaders)
     nodes = [entry.record for entry in made.entries]
     about: dict[str, Any] = {
         "nodes": nodes,
@@ -207,7 +207,7 @@ async def ready(
     loaders = make_loaders()
     timer = loaders.trace.timer
     live = _seen(node, loaders)
-    if live is None:
+    if live is None or node.kind not in ("record", "leg"):
         yield _looked(LookupState.NOT_FOUND)
         return
     advice = live.manifest.readiness
@@ -223,13 +223,10 @@ async def ready(
         if looked.state is LookupState.FOUND:
             yield looked
             return
-        retrying = (
-            looked.outcome is None
-            or looked.outcome.retryable
-            or (looked.state is not LookupState.UNKNOWN)
-        )
-        if left == 1 or not retrying:
-            gone = LookupState.NOT_FOUND if retrying else looked.state
+        unknown = looked.state is LookupState.UNKNOWN
+        hopeless = unknown and looked.outcome is not None and not looked.outcome.retryable
+        if left == 1 or hopeless:
+            gone = looked.state if unknown else LookupState.NOT_FOUND
             yield _looked(gone, outcome=looked.outcome)
             return
         yield _looked(

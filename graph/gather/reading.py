@@ -12,7 +12,7 @@ from graph.sources.contract import Ask, Page, Reply, Resource
 from graph.sources.convert import convert_rows
 from graph.transport.source import LiveSource
 
-_PASSES = 4
+_PASSES, _BARREN_PASSES = 20, 3
 
 
 class Row(NamedTuple):
@@ -36,33 +36,29 @@ class Pass(NamedTuple):
     told: int | None
 
 
-async def agreement(
-    read: Callable[[], Awaitable[Pass]], *, twice: bool = False
-) -> dict[str, Row] | None:
+async def agreement(read: Callable[[], Awaitable[Pass]]) -> dict[str, Row] | None:
     """All rows of an ask that may have to be read more than once; None if that is never certain.
 
-    A vendor may order rows anew for each page, so a row can be missed. Where it tells a total, the
-    passes are united until they hold that many; otherwise two passes must agree. `twice`: a pass
-    that holds the told total needs another one that agrees with it.
+    A vendor may order rows anew for each page, so a row can be missed. Where a total is told, the
+    passes are united until they hold that many; otherwise two passes must agree. Reading goes on
+    while it still brings something new.
     """
     united: dict[str, Row] = {}
     before: set[str] | None = None
+    barren = 0
     for _ in range(_PASSES):
         found, told = await read()
         if found is None:
             return None
-        united.update(found)
-        agreed = before == set(found)
-        before = set(found)
-        if told is None:
-            if agreed:
-                return found
-        elif twice and not agreed:
-            continue
-        elif told == len(found):
+        agreed, before = before == set(found), set(found)
+        if told == len(found) or (told is None and agreed):
             return found
-        elif told == len(united):
+        barren = barren + 1 if before <= united.keys() else 0
+        united.update(found)
+        if told == len(united):
             return united
+        if barren == _BARREN_PASSES:
+            break
     return None
 
 
@@ -112,20 +108,20 @@ class Reader:
             seen.notes[-1].rows = len(page.rows)
         return page, rows
 
-    async def agreed(
-        self, ask: Ask, reach: int | None, *, twice: bool = False
-    ) -> dict[str, Row] | None:
+    async def agreed(self, ask: Ask, reach: int | None) -> dict[str, Row] | None:
         """All rows of an ask; None if it must be split"""
-        return await agreement(lambda: self._whole(ask, reach), twice=twice)
+        return await agreement(lambda: self._whole(ask, reach))
 
     async def _whole(self, ask: Ask, reach: int | None) -> Pass:
         found: dict[str, Row] = {}
         offset = bad = 0
         before: list[str] | None = None
+        totals: set[int | None] = set()
         while True:
             page, rows = await self.page(ask, offset)
             bad += page.skipped + len(page.rows) - len(rows)
             told = page.total
+            totals.add(told)
             if page.split or (reach is not None and (told or offset) > reach + len(rows)):
                 return Pass(None, None)
             sent = [row.key for row in rows]
@@ -137,6 +133,7 @@ class Reader:
             found.update({row.key: row for row in rows})
             if not page.more or not rows:
                 # Where nothing is left to be asked for, one page is its own proof.
-                certain = told is None and offset == 0 and not page.more
-                return Pass(found, len(found) if certain else None if told is None else told - bad)
+                if told is None and offset == 0 and not page.more:
+                    return Pass(found, len(found))
+                return Pass(found, None if told is None or len(totals) > 1 else told - bad)
             offset = page.offset + len(page.rows) + page.skipped

@@ -29,6 +29,9 @@ from graph.sources.contract import Ask, Page, Resource
 from graph.transport.source import LiveSource
 from graph.types.scalars import TimeWindow
 
+_WHOLE = 1000
+"""as many rows as a page may have, where all are needed"""
+
 
 class Moved(Exception):
     """The vendor's list changed while it was read, so a position means nothing any more."""
@@ -284,8 +287,10 @@ class Stream:
         if self._by_position:
             found = await agreement(lambda: self._tie_by_position(moment, page.offset))
         else:
-            ask = msgspec.structs.replace(self.ask, since=moment, until=moment, until_open=False)
-            found = await self._reader.agreed(ask, self.shape.reach, twice=True)
+            ask = msgspec.structs.replace(
+                self.ask, since=moment, until=moment, until_open=False, amount=_WHOLE
+            )
+            found = await self._reader.agreed(ask, self.shape.reach)
         if found is None:
             self._give_up(moment, moment)
             return
@@ -296,21 +301,29 @@ class Stream:
 
     async def _tie_by_position(self, moment: datetime, offset: int) -> Pass:
         found: dict[str, Row] = {}
+        places: set[int] = set()
+        totals: set[int | None] = set()
         while offset > 0:  # the tie may begin before the page on which it was met
             page, rows = await self._reader.page(self._planned, offset - 1)
             if not rows or self.ahead(rows[0].moment, moment):
+                offset = min([offset, *(row.place for row in rows if row.moment == moment)])
                 break
             offset = min(page.offset, offset - 1)
         while self.shape.reach is None or offset < self.shape.reach:
             page, rows = await self._reader.page(self._planned, offset)
-            found.update({row.key: row for row in rows if row.moment == moment})
+            tied = [row for row in rows if row.moment == moment]
+            found.update({row.key: row for row in tied})
+            places.update(row.place for row in tied)
+            totals.add(page.total)
             after = [i for i, row in enumerate(rows) if self.ahead(moment, row.moment)]
             if after or not page.more or not rows:
                 # Go on from the last row of the tie, which stands before all that is unread.
                 last = rows[after[0] - 1 if after and after[0] else -1] if rows else None
                 self._offset = last.place if last is not None else max(0, page.offset - 1)
                 self._expected = None
-                return Pass(found, None)
+                # In a list that has not moved meanwhile, each place holds another row.
+                firm = len(totals) == 1 and None not in totals
+                return Pass(found, len(places) if firm else None)
             offset = page.offset + len(rows)
         return Pass(None, None)
 

@@ -1,9 +1,13 @@
 """Following what is published: polls that all subscribers of one question share.
 
-No vendor tells everything it publishes, so every source is read again and again, each time over
-the span in which a call may still appear or be corrected: a call is published after its end, and
-by some vendors much later. What was told is remembered by id and content for just that span. Each
-event is told at least once; its cursor says up to when each source had been read.
+No vendor tells everything it publishes, so every source is read again and again, at its own pace,
+each time over the span in which a call may still appear or be corrected: a call is published after
+its end, and by some vendors much later. What was told is remembered by id and content for just
+that span.
+
+Each event is told at least once. Its cursor holds a mark for each source: whoever has got the
+event has been told of every call that began before the mark, and what began later is read again,
+and maybe told again, after an interruption.
 """
 
 from __future__ import annotations
@@ -11,21 +15,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
+from contextlib import aclosing
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 
 from graph.errors import BadUserInput, OverLimit
-from graph.gather import keys, parts
+from graph.gather import keys
 from graph.gather.ask import Entry, Run
 from graph.gather.keys import Key, Signer
-from graph.gather.parts import Loaders
+from graph.gather.lookup import Loaders, finish
 from graph.gather.plan import Page, meant, page, plain
-from graph.observe import Trace, log
+from graph.observe import Timer, Trace, log
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.transport.open import Sources
+from graph.transport.source import LiveSource
 from graph.types.call import CallRecord, CallUnit
 from graph.types.event import CallRecordEvent, EventKind
 from graph.types.inputs import CallFilter
@@ -37,20 +44,89 @@ _SHORTEST_WAIT_SECONDS = 10.0
 _SHARE_OF_RATE = 0.2
 _AT_ONCE = 1000
 
+Marks = Mapping[str, datetime]
+"""by source, from which start on there may be calls that one has not been told of"""
+
 
 class Watermarks(msgspec.Struct, frozen=True, array_like=True):
-    """What an event's cursor holds: per source, up to when it had been read."""
+    """What an event's cursor holds: marks, in microseconds since 1970."""
 
     version: int
     question: bytes
-    read_until_us: dict[str, int]
+    marks_us: dict[str, int]
 
 
-class Numbered(NamedTuple):
-    """An event with its place among all events of a watch."""
+class Told(NamedTuple):
+    """What is told to all listeners; the marks hold for who has been told everything up to it."""
 
-    place: int
-    event: CallRecordEvent
+    kind: EventKind
+    record: CallRecord
+    marks: Marks
+
+
+class Turns:
+    """When each source may be polled again: the polls of all questions share a part of its rate."""
+
+    def __init__(self) -> None:
+        self._free_at: dict[str, float] = {}
+
+    def wait_seconds(self, live: LiveSource, timer: Timer) -> float:
+        """From the end of a poll to the next one"""
+        free_at = self._free_at.get(live.id, 0.0)
+        return max(_SHORTEST_WAIT_SECONDS, free_at - timer.monotonic())
+
+    def took(self, live: LiveSource, trace: Trace) -> None:
+        """Counts what a poll sent"""
+        spent = trace.source(live.id).requests / (live.pace.requests_per_second * _SHARE_OF_RATE)
+        free_at = max(self._free_at.get(live.id, 0.0), trace.timer.monotonic())
+        self._free_at[live.id] = free_at + spent
+
+
+class Reading:
+    """A source's calls from a moment on, unfinished, oldest first, part by part.
+
+    `mark`: all that began before it has been read, and will not change any more.
+    """
+
+    def __init__(self, run: Run | None, since: datetime, now: datetime, span: timedelta) -> None:
+        self.mark = since
+        self._run = run
+        self._now = now
+        self._firm = now - span
+        if run is None:
+            self._reach(now)
+
+    def _reach(self, moment: datetime) -> None:
+        self.mark = max(self.mark, min(self._firm, moment))
+
+    async def pull(self) -> list[Entry]:
+        """The next part"""
+        run = self._run
+        assert run is not None
+        await run.pull()
+        entries, run.entries = run.entries, []
+        self._reach(self._now if run.done else run.stream.frontier or self.mark)
+        return entries
+
+    @property
+    def open(self) -> bool:
+        """There is more, and it may be had"""
+        return self._run is not None and self._run.open
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is left"""
+        return self._run is None or (self._run.error is None and self._run.done)
+
+    @property
+    def failed(self) -> bool:
+        """The source could not answer"""
+        return self._run is not None and self._run.failed
+
+    @property
+    def why(self) -> str:
+        """What ended it early"""
+        return "" if self._run is None else f"{self._run.state.value}: {self._run.error}"
 
 
 class Watch:
@@ -61,217 +137,231 @@ class Watch:
         sources: Sources,
         signer: Signer,
         make_trace: Callable[[], Trace],
-        filter: CallFilter | None,
+        turns: Turns,
+        filter: CallFilter,
         paths: frozenset[str],
     ) -> None:
         self._sources = sources
         self._signer = signer
         self._make_trace = make_trace
-        self._filter = filter or CallFilter()
+        self._turns = turns
+        self._filter = filter
         self._paths = paths
-        self._question = keys.question_hash("watch", plain(self._filter))
-        self._told: dict[Key, bytes] = {}
-        self._read_until: dict[str, datetime] = {}
-        self._events: deque[Numbered] = deque(maxlen=KEPT_EVENTS)
+        self._question = keys.question_hash("watch", plain(filter))
+        trace = make_trace()
+        chosen = [str(told.id) for told in meant(sources, trace.caller, filter)]
+        self._live = {name: sources.live[name] for name in chosen if name in sources.live}
+        now = trace.timer.now()
+        self._marks: Marks = {name: now - _span(live) for name, live in self._live.items()}
+        self._known: dict[str, dict[Key, bytes]] = {name: {} for name in self._live}
+        self._away = set(self._live)
+        """the sources that were not polled yet, or did not answer the last time"""
+        self._events: deque[Told] = deque(maxlen=KEPT_EVENTS)
         self._count = 0
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.listeners = 0
 
     async def events(self, after: str | None) -> AsyncGenerator[CallRecordEvent, None]:
         """Events from now on, or from a cursor on; OverLimit if the listener falls behind."""
-        marks = None if after is None else self._read_cursor(after)
+        owed = {} if after is None else self._read_cursor(after)
+        place, marks = self._count, self._marks
         self.listeners += 1
         try:
             if self._task is None:
-                await self._poll(silent=True)
-                self._task = asyncio.create_task(self._follow())
-            place = self._count
-            if marks is not None:
-                for event in await self._catch_up(marks):
-                    yield event
+                self._task = asyncio.create_task(self._follow_all())
+                self._task.add_done_callback(lambda _task: self._wake())
             while True:
-                async with self._news:
-                    while self._count <= place and not self._ended:
-                        await self._news.wait()
-                if self._ended:
-                    assert self._task is not None
-                    self._task.result()
-                    return
-                if self._events[0].place > place:
-                    raise OverLimit(
-                        "events",
-                        KEPT_EVENTS,
-                        self._count - place,
-                        "this listener is too slow; subscribe again with `after` set to the "
-                        "cursor of the last event it got",
-                    )
-                for numbered in [n for n in self._events if n.place >= place]:
-                    place = numbered.place + 1
-                    yield numbered.event
+                # A source that is down keeps what it owes, and holds up no other.
+                for name in self._live.keys() & owed.keys() - self._away:
+                    async with aclosing(self._missed(self._live[name], marks, owed)) as missed:
+                        async for event in missed:
+                            yield event
+                for told in self._since(place):
+                    place, marks = place + 1, told.marks
+                    yield self._event(told.kind, told.record, {**marks, **owed})
+                if place == self._count:
+                    if self.ended:
+                        break
+                    await self._news.wait()
+            if not self._task.cancelled():
+                self._task.result()
         finally:
             self.listeners -= 1
 
+    def _since(self, place: int) -> list[Told]:
+        """What was told from this place on"""
+        behind, kept = self._count - place, len(self._events)
+        if behind > kept:
+            raise OverLimit(
+                "events",
+                kept,
+                behind,
+                "this listener is too slow; subscribe again with `after` set to the cursor of "
+                "the last event it got",
+            )
+        return list(islice(self._events, kept - behind, None))
+
     @property
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """Nothing is polled any more"""
         return self._task is not None and self._task.done()
 
     async def stop(self) -> None:
-        """Ends the polling."""
+        """Ends the polling"""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
     # ------------------------------------------------------------ polling
 
-    async def _follow(self) -> None:
-        try:
-            while True:
-                trace = self._make_trace()
-                wait = await self._poll()
-                await trace.timer.sleep(wait)
-        finally:
-            async with self._news:
-                self._news.notify_all()
+    async def _follow_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for live in self._live.values():
+                group.create_task(self._follow(live))
 
-    async def _poll(self, *, silent: bool = False) -> float:
-        """Reads every source once, tells what is new, and gives the seconds until the next time"""
+    async def _follow(self, live: LiveSource) -> None:
+        """Polls one source for ever; what it has at first is known, and told to nobody.
+
+        What it has when it was down at first is told when it is back, since it may be new.
+        """
+        trace = await self._poll(live, silent=True)
+        while True:
+            await trace.timer.sleep(self._turns.wait_seconds(live, trace.timer))
+            trace = await self._poll(live, silent=False)
+
+    async def _poll(self, live: LiveSource, *, silent: bool) -> Trace:
+        """Reads a source from its mark on, and tells what is new or has changed"""
         trace = self._make_trace()
+        reading = self._read(live, self._marks[live.id], trace)
+        while reading.open:
+            fresh = self._compare(live, await reading.pull())
+            if not silent:
+                await self._tell(live, fresh, reading.mark, trace)
+            self._marks = {**self._marks, live.id: reading.mark}
+        if not reading.whole:
+            # What was not read is read the next time, from the mark on.
+            log.info("following: source %s: %s", live.id, reading.why)
+        self._forget(live)
+        self._turns.took(live, trace)
+        (self._away.add if reading.failed else self._away.discard)(live.id)
+        self._wake()
+        return trace
+
+    def _read(self, live: LiveSource, since: datetime, trace: Trace) -> Reading:
         now = trace.timer.now()
-        chosen = meant(self._sources, trace.caller, self._filter)
-        ids = [str(told.id) for told in chosen if str(told.id) in self._sources.live]
-        since = {name: self._span_start(name, now) for name in ids}
-        found = await asyncio.gather(*(self._read(name, since[name], now, trace) for name in ids))
+        own = copy_filter(self._filter, live.id, since, now)
+        run = None
+        if own is not None:
+            plan = page(
+                self._sources,
+                trace,
+                self._signer,
+                kind="records",
+                unit=CallUnit.CALL,
+                filter=own,
+                newest_first=False,
+                wanted=Page(amount=_AT_ONCE, backwards=False),
+                paths=self._paths,
+            )
+            run = Run(plan, plan.sources[0], trace) if plan.sources else None
+        return Reading(run, since, now, _span(live))
+
+    def _compare(self, live: LiveSource, entries: list[Entry]) -> list[tuple[EventKind, Entry]]:
+        """Those that are new or have changed; they are known from now on"""
+        known = self._known[live.id]
         fresh: list[tuple[EventKind, Entry]] = []
-        for name, entries in zip(ids, found, strict=True):
-            if entries is None:
-                continue
-            self._read_until[name] = now
-            for entry in entries:
-                content = digest(entry.record)
-                before = self._told.get(entry.key)
-                self._told[entry.key] = content
-                if before is None:
-                    fresh.append((EventKind.ADDED, entry))
-                elif before != content:
-                    fresh.append((EventKind.CORRECTED, entry))
-        self._forget(now)
-        if not silent and fresh:
-            await self._tell(fresh)
-        return self._wait(trace, ids)
+        for entry in entries:
+            before, content = known.get(entry.key), digest(entry.record)
+            known[entry.key] = content
+            if before is None:
+                fresh.append((EventKind.ADDED, entry))
+            elif before != content:
+                fresh.append((EventKind.CORRECTED, entry))
+        return fresh
 
-    async def _tell(self, fresh: list[tuple[EventKind, Entry]]) -> None:
-        fresh.sort(key=lambda pair: pair[1].key)
-        cursor = self._write_cursor()
-        async with self._news:
-            for kind, entry in fresh:
-                event = CallRecordEvent(kind=kind, cursor=cursor, record=entry.record)
-                self._events.append(Numbered(self._count, event))
-                self._count += 1
-            self._news.notify_all()
+    async def _tell(
+        self, live: LiveSource, fresh: list[tuple[EventKind, Entry]], mark: datetime, trace: Trace
+    ) -> None:
+        loaders = Loaders(self._sources, trace)
+        for told in fresh:
+            kind, entry = told
+            # One after the other, so that further requests do not crowd out queries.
+            await finish([entry], "record", self._paths, loaders)
+            if told is fresh[-1]:
+                self._marks = {**self._marks, live.id: mark}
+            self._events.append(Told(kind, entry.record, self._marks))
+            self._count += 1
+            self._wake()
 
-    def _span(self, name: str) -> timedelta:
-        manifest = self._sources.live[name].manifest
-        return timedelta(seconds=LONGEST_CALL_SECONDS + manifest.settles_after_seconds)
-
-    def _span_start(self, name: str, now: datetime) -> datetime:
-        # A source that could not be read is read again from where it was last read.
-        return self._read_until.get(name, now) - self._span(name)
-
-    async def _read(
-        self, name: str, since: datetime, until: datetime, trace: Trace
-    ) -> list[Entry] | None:
-        """All entries of one source in a span, finished; None if it could not be read whole"""
-        own = copy_filter(self._filter, name, since, until)
-        if own is None:
-            return []
-        plan = page(
-            self._sources,
-            trace,
-            self._signer,
-            kind="records",
-            unit=CallUnit.CALL,
-            filter=own,
-            newest_first=False,
-            wanted=Page(amount=_AT_ONCE, backwards=False),
-            paths=self._paths,
-        )
-        if not plan.sources:
-            return []
-        run = Run(plan, plan.sources[0], trace)
-        while run.open:
-            await run.pull()
-        if run.error is not None:
-            log.info("following: source %s: %s: %s", name, run.state.value, run.error)
-            return None
-        await parts.finish(run.entries, "record", self._paths, Loaders(self._sources, trace))
-        return run.entries
-
-    def _forget(self, now: datetime) -> None:
-        starts = {name: self._span_start(name, now) for name in self._read_until}
-        for key in [k for k in self._told if k.started_at < starts.get(k.source, now)]:
-            del self._told[key]
-
-    def _wait(self, trace: Trace, ids: list[str]) -> float:
-        """Polling takes at most a fifth of any source's rate."""
-        waits = [
-            trace.source(name).requests / self._sources.live[name].pace.requests_per_second
-            for name in ids
-        ]
-        return max([_SHORTEST_WAIT_SECONDS, *(wait / _SHARE_OF_RATE for wait in waits)])
+    def _forget(self, live: LiveSource) -> None:
+        known, mark = self._known[live.id], self._marks[live.id]
+        for key in [key for key in known if key.started_at < mark]:
+            del known[key]
 
     # ------------------------------------------------------------ resuming
 
-    async def _catch_up(self, marks: Watermarks) -> list[CallRecordEvent]:
-        """What was published since the cursor, and maybe some that was told before"""
+    async def _missed(
+        self, live: LiveSource, marks: Marks, owed: dict[str, datetime]
+    ) -> AsyncGenerator[CallRecordEvent, None]:
+        """What a source owes, and maybe some that was told before.
+
+        It owes from its mark in `owed` on, and nothing any more when that could be read to the end.
+        """
         trace = self._make_trace()
-        now = trace.timer.now()
-        told: list[Entry] = []
-        for name, us in marks.read_until_us.items():
-            if name in self._sources.live and trace.caller.sees(name):
-                since = keys.from_us(us) - self._span(name)
-                entries = await self._read(name, since, now, trace)
-                if entries is None:
-                    raise BadUserInput(
-                        "after", f"source {name!r} cannot be read now; subscribe again later"
-                    )
-                told += entries
-        told.sort(key=lambda entry: entry.key)
-        cursor = self._write_cursor()
-        return [
-            CallRecordEvent(kind=EventKind.ADDED, cursor=cursor, record=entry.record)
-            for entry in told
-        ]
+        loaders = Loaders(self._sources, trace)
+        reading = self._read(live, owed[live.id], trace)
+        try:
+            while reading.open:
+                entries = await reading.pull()
+                for entry in entries:
+                    await finish([entry], "record", self._paths, loaders)
+                    if entry is entries[-1]:
+                        owed[live.id] = reading.mark
+                    yield self._event(EventKind.ADDED, entry.record, {**marks, **owed})
+                owed[live.id] = reading.mark
+            if reading.whole:
+                del owed[live.id]
+        finally:
+            self._turns.took(live, trace)
 
-    def _write_cursor(self) -> str:
-        marks = {name: keys.to_us(moment) for name, moment in self._read_until.items()}
-        return self._signer.seal(
-            msgspec.msgpack.encode(Watermarks(keys.VERSION, self._question, marks))
-        )
+    def _event(self, kind: EventKind, record: CallRecord, marks: Marks) -> CallRecordEvent:
+        marks_us = {name: keys.to_us(moment) for name, moment in marks.items()}
+        cursor = Watermarks(keys.VERSION, self._question, marks_us)
+        sealed = self._signer.seal(msgspec.msgpack.encode(cursor))
+        return CallRecordEvent(kind=kind, cursor=sealed, record=record)
 
-    def _read_cursor(self, text: str) -> Watermarks:
+    def _read_cursor(self, text: str) -> dict[str, datetime]:
         body = self._signer.unseal(text, "after")
         try:
-            marks = msgspec.msgpack.decode(body, type=Watermarks)
+            cursor = msgspec.msgpack.decode(body, type=Watermarks)
         except msgspec.DecodeError:
-            marks = None
-        if marks is None or marks.version != keys.VERSION or marks.question != self._question:
+            cursor = None
+        if cursor is None or cursor.version != keys.VERSION or cursor.question != self._question:
             raise BadUserInput("after", "this `after` belongs to another subscription or version")
-        return marks
+        return {name: keys.from_us(us) for name, us in cursor.marks_us.items()}
 
 
 class Watches:
     """The watches under way, by who may see what and what is asked."""
 
     def __init__(self) -> None:
+        self.turns = Turns()
         self._watches: dict[Hashable, Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._watches)
 
     async def follow(
         self, key: Hashable, make: Callable[[], Watch], after: str | None
     ) -> AsyncGenerator[CallRecordEvent, None]:
         """The events of a question; its polling ends when nobody listens any more."""
         watch = self._watches.get(key)
-        if watch is None:
+        if watch is None or watch.ended:
             watch = self._watches[key] = make()
         events = watch.events(after)
         try:
@@ -288,6 +378,11 @@ class Watches:
         for watch in list(self._watches.values()):
             await watch.stop()
         self._watches.clear()
+
+
+def _span(live: LiveSource) -> timedelta:
+    """From the start of a call until it will not appear or change any more, at the latest"""
+    return timedelta(seconds=LONGEST_CALL_SECONDS + live.manifest.settles_after_seconds)
 
 
 def copy_filter(
@@ -307,16 +402,13 @@ def copy_filter(
 
 
 def digest(record: CallRecord) -> bytes:
-    """Equal for records with equal content"""
+    """Equal for records with equal content, as far as a list tells it"""
     return hashlib.sha256(msgspec.json.encode(_plain(record))).digest()[:12]
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    if isinstance(value, BaseException):
-        return None
-    if hasattr(value, "__dict__") and hasattr(type(value), "__strawberry_definition__"):
-        fields = {k: v for k, v in vars(value).items() if k != "source"}
-        return {name: _plain(inner) for name, inner in sorted(fields.items())}
+    if hasattr(type(value), "__strawberry_definition__"):
+        return {name: _plain(inner) for name, inner in sorted(vars(value).items())}
     return value

@@ -67,14 +67,15 @@ def build() -> GraphSchema:
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[lambda: _PARSED, lambda: _VALIDATED, Explained],
+        extensions=[
+            # One of its own for each operation; what they keep, all of them share.
+            lambda: ParserCache(maxsize=500),
+            lambda: ValidationCache(maxsize=500),
+            Explained,
+        ],
     )
     without_null_defaults(schema._schema)  # noqa: SLF001  # Strawberry has no other way to it
     return schema
-
-
-_PARSED = ParserCache(maxsize=500)
-_VALIDATED = ValidationCache(maxsize=500)
 
 
 def sdl() -> str:

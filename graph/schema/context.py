@@ -11,7 +11,7 @@ from graph.caller import Caller
 from graph.config import ServerSettings
 from graph.errors import BadUserInput
 from graph.gather.keys import Signer
-from graph.gather.parts import Loaders
+from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
 from graph.transport.open import Sources
@@ -74,7 +74,19 @@ class Context:
 
     def fresh_trace(self) -> Trace:
         """A trace of its own, for work that goes on after this operation's deadline"""
-        return Trace(self.caller, self.timer, deadline_ms=self.settings.deadline_ms)
+        return Trace(self.caller, self.timer, deadline_ms=self.settings.stats_deadline_ms)
+
+    def renewed(self) -> Context:
+        """The context of another operation of the same caller over the same connection"""
+        return Context(
+            self.sources,
+            self.settings,
+            self.signer,
+            self.timer,
+            self.caller,
+            self.watches,
+            self.request,
+        )
 
     def server_timing(self) -> str:
         """Where the time went, per source, as the Server-Timing header says it"""

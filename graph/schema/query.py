@@ -10,7 +10,8 @@ from graph.errors import BadUserInput, NotAllowed
 from graph.gather import answer, plan
 from graph.gather.explain import plan_facts
 from graph.gather.keys import NodeId
-from graph.gather.parts import Loaders, closed
+from graph.gather.lookup import Loaders
+from graph.gather.parts import closed
 from graph.gather.plan import ListKind
 from graph.schema import selection
 from graph.schema.arguments import (

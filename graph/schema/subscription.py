@@ -9,7 +9,7 @@ import strawberry
 from graph.gather import answer
 from graph.gather.checks import checks
 from graph.gather.keys import question_hash
-from graph.gather.parts import Loaders
+from graph.gather.lookup import Loaders
 from graph.gather.plan import meant, plain, window
 from graph.gather.watch import Watch
 from graph.schema import selection
@@ -39,7 +39,8 @@ class Subscription:
         meant(context.sources, context.caller, given)
 
         def make() -> Watch:
-            return Watch(context.sources, context.signer, context.fresh_trace, given, paths)
+            turns = context.watches.turns
+            return Watch(context.sources, context.signer, context.fresh_trace, turns, given, paths)
 
         key = (context.caller.sight, question_hash(plain(given)), paths)
         events = context.watches.follow(key, make, after)

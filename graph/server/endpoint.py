@@ -11,19 +11,49 @@ from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
 
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
 
 
+class Socket(ASGIWebSocketAdapter):
+    """Messages as text, as `graphql-transport-ws` has them, though our JSON is bytes"""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        try:
+            await self.ws.send_text(self.view.encode_json_string(message))
+        except WebSocketDisconnect as gone:
+            raise WebSocketDisconnected from gone
+
+
+class Operations(BaseGraphQLTransportWSHandler[Context, None]):
+    """The operations of one WebSocket, which stays open long after one of them has its deadline"""
+
+    @property
+    def context(self) -> Context:
+        """A new one for each operation"""
+        return self._first.renewed()
+
+    @context.setter
+    def context(self, given: Context) -> None:
+        self._first = given
+
+
 class Endpoint(GraphQL[Context, None]):
     """Strawberry's ASGI view with our context, our JSON, our page and errors that are GraphQL."""
+
+    websocket_adapter_class = Socket
+    graphql_transport_ws_handler_class = Operations
 
     def __init__(
         self,

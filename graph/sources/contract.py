@@ -100,7 +100,8 @@ class Token(msgspec.Struct, frozen=True):
 class Site(msgspec.Struct):
     """One configured system, as a vendor's functions need to know it.
 
-    `facts` holds what sign-in learnt. `unknown_words` counts words no table knows, by path.
+    `facts` holds what sign-in learnt. `unknown_words` counts words no table knows, by word.
+    `converters` keeps the compiled conversions, by what they convert.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Site(msgspec.Struct):
     hash_key: bytes = b""
     facts: dict[str, Any] = {}
     unknown_words: Counter[str] = msgspec.field(default_factory=Counter)
+    converters: dict[Any, Callable[..., Any]] = {}
 
     def __repr__(self) -> str:
         return f"<Site {self.id}>"

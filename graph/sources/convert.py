@@ -34,7 +34,7 @@ def text(value: object) -> str | None:
     """The text without blanks around it, or None"""
     if value is None:
         return None
-    stripped = str(value).strip()
+    stripped = value.strip() if type(value) is str else str(value).strip()
     return None if not stripped or stripped.startswith("0000-00-00") else stripped
 
 
@@ -236,8 +236,27 @@ def compiled(
     """A function from a wire row, and the row as sent, to a `target` with what was asked for.
 
     `paths` are like "talk_seconds", "caller.number", "details.pin_code", "raw". Late parts that
-    were asked for are set to None; they are filled later.
+    were asked for are set to None; they are filled later. It is made once for a site and selection.
     """
+    key = (target, id(fields), paths, details)
+    made = site.converters.get(key)
+    if made is None:
+        if len(site.converters) >= _MOST_CONVERTERS:
+            site.converters.clear()
+        made = site.converters[key] = _compile(target, fields, paths, site, details)
+    return made
+
+
+_MOST_CONVERTERS = 500
+
+
+def _compile(
+    target: type[T],
+    fields: Sequence[Field],
+    paths: frozenset[str],
+    site: Site,
+    details: type | None,
+) -> Callable[[Any, Any], T]:
     nested = dict(_NESTED)
     if details is not None:
         nested["details"] = details

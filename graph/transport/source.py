@@ -78,9 +78,12 @@ class LiveSource:
         try:
             for attempt in range(_REPEATS + 1):
                 try:
-                    reply = await self._once(request, trace, retry=attempt > 0)
-                    self._back()
-                    return read(reply)
+                    answer = read(await self._once(request, trace, retry=attempt > 0))
+                except RecursionError:
+                    # Only decoding what a vendor sent goes that deep.
+                    deep = SourceMalformed("its answer is nested deeper than it can be read")
+                    self._gone(deep)
+                    raise deep from None
                 except SourceError as error:
                     wait = self._wait_before_repeat(request, error, attempt, trace)
                     if wait is None:
@@ -88,6 +91,9 @@ class LiveSource:
                         raise
                     seen.retries += 1
                     await self._timer.sleep(wait)
+                else:
+                    self._back()
+                    return answer
         finally:
             seen.ended = self._timer.monotonic()
         raise AssertionError("unreachable")
