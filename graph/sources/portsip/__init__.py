@@ -1,4 +1,4 @@
-"""PortSIP PBX: call sessions and their legs over its REST API."""
+"""PortSIP PBX: call sessions, their legs, and its reports over its REST API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from graph.sources.contract import Manifest, Pace
 from graph.sources.portsip.auth import AUTH, Credentials
 from graph.sources.portsip.details import PortsipDetails
 from graph.sources.portsip.protocol import LOGS_LIST, RECORDS_LIST, Options, judge
+from graph.sources.portsip.reports import REPORTS
 
 VENDOR = Manifest(
     name="portsip",
@@ -20,6 +21,7 @@ VENDOR = Manifest(
     details=PortsipDetails,
     records=RECORDS_LIST,
     logs=LOGS_LIST,
+    reports=REPORTS,
     logs_note="PortSIP's own call logs, one entry for each leg.",
     judge=judge,
     settles_after_seconds=120,

@@ -6,6 +6,7 @@ authentication guide of 16 to 22 (`/login/oauth/token`), and 22.0/22.1 (`/login`
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ import msgspec
 from graph.errors import SourceMalformed, SourceRefused
 from graph.privacy import Secret
 from graph.sources.contract import Auth, Kind, Reply, Request, Site, Token, post_json
-from graph.sources.convert import decode
+from graph.sources.convert import decode, instant
 from graph.sources.portsip.wire import SignIn
 
 # The authentication guide prints one constant for everybody; `options.client_id` overrides it.
@@ -80,7 +81,9 @@ def read_token(site: Site, reply: Reply, request: Request, old: Token | None) ->
             raise SourceRefused("none of its sign-in addresses exists; check base_url")
         return _sign_in(site, following)
     if request.path == _LOGIN and request.method == "POST" and not reply.body.strip():
-        return Request("GET", _LOGIN, kind=Kind.SIGN_IN)
+        # The session's cookie is what tells the next request who signed in.
+        session = reply.headers.get("set-cookie", "").partition(";")[0]
+        return Request("GET", _LOGIN, headers=(("cookie", session),), kind=Kind.SIGN_IN)
     answer = decode(_SIGN_IN_DECODER, reply.body, "the answer to the sign-in")
     if answer.two_factor_enabled and answer.access_token is None:
         raise SourceRefused(
@@ -96,9 +99,21 @@ def read_token(site: Site, reply: Reply, request: Request, old: Token | None) ->
     return Token(
         access=Secret(answer.access_token),
         renewal=None if renewal is None else Secret(renewal),
-        lifetime_seconds=answer.expires_in,
+        lifetime_seconds=_lifetime(answer, reply),
         facts={"sign_in": used},
     )
+
+
+def _lifetime(answer: SignIn, reply: Reply) -> float | None:
+    """Seconds, as told or up to the moment told by the server's own clock; None: not told"""
+    if answer.expires_in is not None or answer.expires_at is None:
+        return answer.expires_in
+    try:
+        ends = instant(answer.expires_at)
+        told = parsedate_to_datetime(reply.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return None if ends is None else max(0.0, (ends - told).total_seconds())
 
 
 _SIGN_IN_DECODER = msgspec.json.Decoder(SignIn)

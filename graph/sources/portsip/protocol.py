@@ -262,9 +262,9 @@ def judge(reply: Reply, request: Request) -> SourceError | Expired | None:
     if reply.status == 401 or code == "UNAUTHORIZED":
         return Expired()
     if reply.status == 403:
+        may = "manage reports" if request.kind is Kind.WRITE else "read this"
         return SourceRefused(
-            "this account may not read call records; it needs the role Admin or QueueManager",
-            detail=code,
+            f"this account may not {may}; it needs the role Admin or QueueManager", detail=code
         )
     if reply.status in request.accept:
         return None

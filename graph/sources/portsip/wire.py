@@ -91,3 +91,92 @@ class SignIn(msgspec.Struct):
     expires_in: float | None = None
     expires_at: str | None = None
     two_factor_enabled: bool = False
+
+
+class ReportRow(msgspec.Struct):
+    """A row of `/call_reports`, which has the first five, or the object of `/call_reports/{id}`."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    cron_expr: str | None = None
+    status: str | None = None
+    email: str | None = None
+    format: str | None = None
+    range: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    filter: msgspec.Raw = msgspec.Raw()
+
+
+class CompletedRow(msgspec.Struct):
+    """A row of `/completed_call_reports`, and the object of `/completed_call_reports/{id}`.
+
+    `file_url` is a path from the root of the host, and whoever has it can fetch the file.
+    """
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    format: str | None = None
+    completed_at: str | None = None
+    file_name: str | None = None
+    file_size: int | None = None
+    file_url: str | None = None
+
+
+class NormalFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Alternative 0 of the twelve: reports of type NORMAL."""
+
+    from_: str | None = msgspec.field(default=None, name="from")
+    from_value: str | None = None
+    to: str | None = None
+    to_value: str | None = None
+    answer_state: str | None = None
+    duration: str | None = None
+    duration_from: int | None = None
+    duration_to: int | None = None
+
+
+class CostFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Alternative 2: EXTENSION_GROUP_CALL_COST."""
+
+    type: str | None = None
+    groups: list[str] | None = None
+
+
+class QueueFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Alternatives 3 to 8 and 10: reports on queues."""
+
+    enable_exclude_calls_dropped_before_seconds: bool | None = None
+    exclude_calls_dropped_before_seconds: int | None = None
+    call_queues: list[str] | None = None
+
+
+class CallbackFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Alternative 9: QUEUE_FAILED_CALLBACKS."""
+
+    call_queues: list[str] | None = None
+
+
+class RingGroupFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Alternative 11: RING_GROUP_STATISTICS."""
+
+    ring_groups: list[str] | None = None
+
+
+class Created(msgspec.Struct):
+    """The answer to a report that was created, with status 201."""
+
+    id: str
+
+
+class DetailedFault(msgspec.Struct):
+    """One entry of an error body with its detail, which may be any JSON."""
+
+    code: str = "UNKNOWN"
+    detail: Any = None
+
+
+class DetailedFaults(msgspec.Struct):
+    errors: list[DetailedFault] = []
