@@ -1,4 +1,4 @@
-"""The command line: demo, serve, simulate, check, ask, schema.
+"""The command line: demo, serve, simulate, check, ask, stats, schema.
 
 Whatever a person got wrong is one line on standard error and exit code 2.
 """
@@ -22,7 +22,7 @@ from graph.errors import ConfigError
 from graph.gather import check
 from graph.observe import Trace, write_logs
 from graph.schema import build
-from graph.server import examples
+from graph.server import examples, figures
 from graph.server.app import Graph, create_app
 from graph.server.run import bind, serve_all
 from graph.server.twins import (
@@ -34,6 +34,7 @@ from graph.server.twins import (
     twin_settings,
 )
 from graph.sources import vendor_names
+from graph.types.stats import StatsKey
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,6 +160,31 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--variables", metavar="JSON", help="the query's variables, a JSON object")
     ask.set_defaults(run=_ask)
 
+    stats = commands.add_parser(
+        "stats",
+        help="print figures of calls as a table with bars; write them as a page with charts",
+        description="Counts the calls of a window over the configured sources, prints a table with "
+        "bars, and with --html writes a page with charts that needs no network. Exit code 1 if "
+        "the figures are partial or there are none.",
+    )
+    _config_argument(stats)
+    stats.add_argument(
+        "--since", required=True, metavar="WHEN", help=f"the window's start: {figures.WHEN}"
+    )
+    stats.add_argument("--until", metavar="WHEN", help="the window's end (default: now)")
+    stats.add_argument(
+        "--group-by",
+        default="day",
+        metavar="KEYS",
+        help="keys with commas between them, e.g. day or source,direction (default day); of "
+        + ", ".join(key.name.lower() for key in StatsKey),
+    )
+    stats.add_argument(
+        "--time-zone", default="UTC", metavar="ZONE", help="e.g. Europe/Berlin (default UTC)"
+    )
+    stats.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
+    stats.set_defaults(run=_stats)
+
     schema = commands.add_parser(
         "schema",
         help="print the schema",
@@ -190,19 +216,18 @@ def _positive(text: str) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    listener = bind(HOST, given.port)
-    twins = start_twins(vendor_names(), seed=1, records=2000)
+    with bind(HOST, given.port) as listener:
+        twins = start_twins(vendor_names(), seed=1, records=2000)
 
-    async def run() -> None:
-        graph = Graph(twin_settings(twins))
-        app = create_app(graph, example=examples.FIRST)
-        address = f"http://{HOST}:{listener.getsockname()[1]}/graphql"
-        print(
-            examples.welcome(address, [(twin.vendor, twin.address) for twin in twins]), flush=True
-        )
-        await serve_all([(app, listener), *((twin.app, twin.listener) for twin in twins)])
+        async def run() -> None:
+            graph = Graph(twin_settings(twins))
+            app = create_app(graph, example=examples.FIRST)
+            address = f"http://{HOST}:{listener.getsockname()[1]}/graphql"
+            systems = [(twin.vendor, twin.address) for twin in twins]
+            print(examples.welcome(address, systems), flush=True)
+            await serve_all([(app, listener), *((twin.app, twin.listener) for twin in twins)])
 
-    asyncio.run(run())
+        asyncio.run(run())
     return 0
 
 
@@ -213,21 +238,18 @@ def _serve(given: argparse.Namespace) -> int:
             f"nobody has to sign in here, so it listens on this machine's own addresses only, and "
             f"{given.host} is none; put it behind a proxy that checks who asks, or say --insecure"
         )
-    if given.workers == 1:
-        listener = bind(given.host, given.port)
+    with bind(given.host, given.port) as listener:
+        port = listener.getsockname()[1]
 
         async def run() -> None:
             graph = Graph(settings)
-            address = _serving(given.host, listener.getsockname()[1])
-            print(address, file=sys.stderr, flush=True)
+            print(_serving(given.host, port), file=sys.stderr, flush=True)
             example = examples.FIRST if _loopback(given.host) else None
             await serve_all([(create_app(graph, example=example), listener)])
 
-        asyncio.run(run())
-        return 0
-    listener = bind(given.host, given.port)
-    port = listener.getsockname()[1]
-    listener.close()
+        if given.workers == 1:
+            asyncio.run(run())
+            return 0
     Graph(settings)  # so that a fault of the configuration is told once, and here
     print(_serving(given.host, port), file=sys.stderr, flush=True)
     os.environ.update(config.for_workers(given.config, given.workers, settings))
@@ -342,6 +364,17 @@ def _ask(given: argparse.Namespace) -> int:
         return 1 if answer.get("errors") else 0
 
     return asyncio.run(run())
+
+
+def _stats(given: argparse.Namespace) -> int:
+    return figures.run(
+        config.load(given.config),
+        since=given.since,
+        until=given.until,
+        group_by=given.group_by,
+        time_zone=given.time_zone,
+        page=given.html,
+    )
 
 
 def _schema(_given: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     deadline_ms: int = 8000
     stats_deadline_ms: int = 120_000
     max_page_size: int = 1000
+    max_groups: int = 20_000
     secret: Secret | None = None
     tokens_file: str | None = None
 
@@ -189,7 +190,7 @@ def _check(made: Settings) -> None:
         for name in ("timeout_ms", "max_response_mb", "requests_per_second", "max_concurrency"):
             amount = getattr(source, name)
             if amount is not None and not 0 < amount < inf:
-                raise ConfigError(f"{where}.{name}: must be more than 0")
+                raise ConfigError(f"{where}.{name}: must be more than 0, and finite")
     server = made.server
     if server.secret is not None and not server.secret.reveal():
         raise ConfigError("server.secret: must not be empty")

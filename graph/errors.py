@@ -4,6 +4,7 @@
     ├── BadUserInput          the caller must change an argument    → error BAD_USER_INPUT
     ├── NotAllowed            no token, or not this scope           → error FORBIDDEN
     ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
+    │   └── TooManyGroups       statistics with too many groups       → error TOO_MANY_GROUPS
     ├── SourcesFailed         no source could answer                → error of the root field
     ├── SourceError           one source could not answer           → an Outcome, others go on
     │   ├── SourceTimeout       TIMEOUT      a READ again, within deadline and retry budget
@@ -14,6 +15,7 @@
     │   ├── SourceRefused       REFUSED      never again: credentials, rights; a person acts
     │   ├── SourceRejected      REJECTED     never again: our request was wrong
     │   └── SourceMalformed     MALFORMED    never again: the answer is not as documented
+    ├── OutcomeUnknown        a WRITE whose answer was lost         → payload OUTCOME_UNKNOWN
     └── ConfigError           the program cannot start              → one line, exit code 2
 
 A message says what was tried, what came back and what to do. It never holds a secret, a full phone
@@ -22,6 +24,7 @@ number, an address with a token in it, or a vendor's body.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -86,6 +89,12 @@ class OverLimit(GraphError):
         }
 
 
+class TooManyGroups(OverLimit):
+    """Statistics would have to keep more groups, or more distinct keys, than may be kept."""
+
+    code = "TOO_MANY_GROUPS"
+
+
 class SourcesFailed(GraphError):
     """No source could answer (or the caller wanted all or nothing); holds each one's outcome."""
 
@@ -101,11 +110,14 @@ class SourcesFailed(GraphError):
         return dict(self.shown)
 
 
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,48}")
+
+
 class SourceError(GraphError):
     """One source could not answer.
 
     `detail` is the vendor's own code, if it has a documented one. `retry_after_seconds` is when
-    asking again makes sense, if that is known.
+    asking again makes sense, if that is known. `sent` is false where nothing left this machine.
     """
 
     state: ClassVar[str] = "UNAVAILABLE"
@@ -117,10 +129,13 @@ class SourceError(GraphError):
         *,
         detail: str | None = None,
         retry_after_seconds: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(message)
-        self.detail = detail
+        # A vendor may put anything there; only what looks like a code is passed on.
+        self.detail = detail if detail is not None and _CODE.fullmatch(detail) else None
         self.retry_after_seconds = retry_after_seconds
+        self.sent = sent
 
     def extensions(self) -> dict[str, Any]:
         return {"code": self.state, "retryable": self.retryable}
@@ -183,3 +198,9 @@ class SourceMalformed(SourceError):
     """The answer is not as documented."""
 
     state = "MALFORMED"
+
+
+class OutcomeUnknown(GraphError):
+    """A write was sent and its answer was lost: it may be done or not. It is never repeated."""
+
+    code = "OUTCOME_UNKNOWN"

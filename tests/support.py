@@ -76,18 +76,7 @@ class Api:
 
     async def ask(self, query: str, **variables: Any) -> Answered:
         """the answer to a query, errors included"""
-        result = await self.graph.schema.execute(
-            query, variable_values=variables, context_value=self.graph.context()
-        )
-        assert not hasattr(result, "initial_result")
-        errors = [error.formatted for error in result.errors or []]  # type: ignore[union-attr]
-        return Answered(
-            {
-                "data": result.data,  # type: ignore[union-attr]
-                "errors": errors,
-                "extensions": result.extensions,  # type: ignore[union-attr]
-            }
-        )
+        return Answered(await self.graph.ask(query, variables))
 
     async def good(self, query: str, **variables: Any) -> Any:
         """the data of a query that must not have errors"""

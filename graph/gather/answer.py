@@ -8,7 +8,7 @@ from typing import Any
 
 from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
-from graph.gather.cut import Cut, cut, edge_cursor, not_run, window_of
+from graph.gather.cut import cut, edge_cursor, not_run, window_of
 from graph.gather.keys import Kind, NodeId
 from graph.gather.lookup import Loaders, finish
 from graph.gather.plan import Plan
@@ -46,7 +46,13 @@ async def page(
     else:
         runs = await ask.all_sources(plan, trace)
         made = cut(plan, runs, trace, signer)
-        _refuse(made, on_partial, trace, answered=any(not run.failed for run in runs))
+        refuse(
+            made.outcomes,
+            on_partial,
+            trace,
+            complete=made.complete,
+            answered=any(not run.failed for run in runs),
+        )
     kind: Kind = "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
     await finish(made.entries, kind, plan.paths, loaders)
     nodes = [entry.record for entry in made.entries]
@@ -72,22 +78,29 @@ async def page(
     )
 
 
-def _refuse(made: Cut, on_partial: OnPartial, trace: Trace, *, answered: bool) -> None:
+def refuse(
+    outcomes: list[Outcome],
+    on_partial: OnPartial,
+    trace: Trace,
+    *,
+    complete: bool,
+    answered: bool,
+) -> None:
     """Raises if nobody answered, or not everybody did and the caller wants all or nothing"""
-    bad = [outcome for outcome in made.outcomes if outcome.state is not OutcomeState.OK]
-    if made.outcomes and not answered:
+    bad = [outcome for outcome in outcomes if outcome.state is not OutcomeState.OK]
+    if outcomes and not answered:
         raise SourcesFailed(
             f"no source could answer (request {trace.request_id}): " + _sentences(bad),
             code=bad[0].state.name,
             retryable=any(outcome.retryable for outcome in bad),
-            outcomes=[_plain(outcome) for outcome in made.outcomes],
+            outcomes=[_plain(outcome) for outcome in outcomes],
         )
-    if on_partial is OnPartial.FAIL and not made.complete:
+    if on_partial is OnPartial.FAIL and not complete:
         raise SourcesFailed(
             f"the answer would be partial (request {trace.request_id}): " + _sentences(bad),
             code="PARTIAL",
             retryable=any(outcome.retryable for outcome in bad),
-            outcomes=[_plain(outcome) for outcome in made.outcomes],
+            outcomes=[_plain(outcome) for outcome in outcomes],
         )
 
 
@@ -124,7 +137,7 @@ async def entry(
     row = RowKey(node.row, node.started_at)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
-        raise _failure(live, found, loaders.trace)
+        raise failure(live, found, loaders.trace)
     return found.record
 
 
@@ -134,8 +147,8 @@ def _seen(node: NodeId, loaders: Loaders) -> LiveSource | None:
     return loaders.sources.live.get(node.source)
 
 
-def _failure(live: LiveSource, error: SourceError, trace: Trace) -> SourcesFailed:
-    outcome = _outcome(live, error, trace, records=0)
+def failure(live: LiveSource, error: SourceError, trace: Trace) -> SourcesFailed:
+    outcome = outcome_of(live, error, trace, records=0)
     return SourcesFailed(
         f"source {live.id} could not answer (request {trace.request_id}): {error}",
         code=outcome.state.name,
@@ -168,11 +181,11 @@ async def lookup(
     row = RowKey(node.row, node.started_at, exact)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
-        return _looked(LookupState.UNKNOWN, outcome=_outcome(live, found, trace, records=0))
+        return _looked(LookupState.UNKNOWN, outcome=outcome_of(live, found, trace, records=0))
     if found.record is not None:
-        outcome = _outcome(live, None, trace, records=1)
+        outcome = outcome_of(live, None, trace, records=1)
         return _looked(LookupState.FOUND, record=found.record, outcome=outcome)
-    outcome = _outcome(live, None, trace, records=0)
+    outcome = outcome_of(live, None, trace, records=0)
     if not found.ready and _may_still_come(live, node, trace):
         retry_at = trace.timer.now() + timedelta(seconds=live.manifest.readiness.every_seconds)
         return _looked(LookupState.NOT_READY, retry_at=retry_at, outcome=outcome)
@@ -236,7 +249,9 @@ async def ready(
         )
 
 
-def _outcome(live: LiveSource, error: SourceError | None, trace: Trace, *, records: int) -> Outcome:
+def outcome_of(
+    live: LiveSource, error: SourceError | None, trace: Trace, *, records: int
+) -> Outcome:
     seen = trace.source(live.id)
     after = None if error is None else error.retry_after_seconds
     return Outcome(

@@ -36,7 +36,9 @@ class Entry(NamedTuple):
 class Run:
     """One source while a page is gathered: its stream, what it gave, how it ended."""
 
-    def __init__(self, plan: Plan, source: SourcePlan, trace: Trace) -> None:
+    def __init__(
+        self, plan: Plan, source: SourcePlan, trace: Trace, *, keep_trail: bool = True
+    ) -> None:
         self.plan = plan
         self.source = source
         self.live = source.live
@@ -50,7 +52,15 @@ class Run:
             self.live.site,
             self.live.manifest.details,
         )
-        legs = Stream(self.live, source.resource, trace, source.ask, convert, hint=source.hint)
+        legs = Stream(
+            self.live,
+            source.resource,
+            trace,
+            source.ask,
+            convert,
+            hint=source.hint,
+            keep_trail=keep_trail,
+        )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})
             if source.folded

@@ -53,7 +53,7 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
         end = page[-1].key if full and page else plan.start if full else nearest
     count = _count(plan, runs)
     outcomes = [_outcome(plan, run, page, end, more, trace, signer) for run in runs]
-    outcomes += [_not_asked(source) for source in plan.not_asked]
+    outcomes += [not_asked(source) for source in plan.not_asked]
     complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in outcomes)
     return Cut(
         entries=page[::-1] if plan.page.backwards else page,
@@ -67,7 +67,7 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
 def not_run(plan: Plan) -> Cut:
     """What is said where a plan was made and nobody was asked"""
     unasked = [
-        _not_asked(NotAsked(source.live.told, OutcomeState.UNKNOWN, "a dry run: not asked"))
+        not_asked(NotAsked(source.live.told, OutcomeState.UNKNOWN, "a dry run: not asked"))
         for source in plan.sources
     ]
     return Cut(
@@ -76,7 +76,7 @@ def not_run(plan: Plan) -> Cut:
             has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None
         ),
         total=Count(value=None, relation=CountRelation.UNKNOWN),
-        outcomes=unasked + [_not_asked(source) for source in plan.not_asked],
+        outcomes=unasked + [not_asked(source) for source in plan.not_asked],
         complete=False,
     )
 
@@ -204,7 +204,9 @@ def _outcome(
         missing = []  # `first: 0`: the page ends where it begins, so nothing is given or owed
     elif run.failed:
         missing = [_span(plan, plan.start, far)]
-        repair = signer.write(_cursor(plan, plan.start, source=run.live.id, stop=far))
+        # A repair cursor is read forwards, whichever way this page was.
+        first, last = (far, plan.start) if plan.page.backwards else (plan.start, far)
+        repair = signer.write(_cursor(plan, first, source=run.live.id, stop=last))
     else:
         covered = _covered(plan, far)
     error = run.error
@@ -234,7 +236,7 @@ def _outcome(
     )
 
 
-def _not_asked(source: NotAsked) -> Outcome:
+def not_asked(source: NotAsked) -> Outcome:
     return Outcome(
         source=source.told,
         state=source.state,

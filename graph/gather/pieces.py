@@ -114,10 +114,14 @@ class Pieces:
             self._pass(piece)
             return False
         steps = (piece.high - piece.low) // self.step
-        if steps <= 1:
+        if steps < 1:
             self._pass(piece)
             return False
-        middle = piece.low + self.step * (steps // 2)
-        lower, upper = Piece(piece.low, middle, False), Piece(middle, piece.high, False)
+        low, high = piece.low, piece.high
+        if steps > 1:
+            low += self.step * (steps // 2)
+            # On a whole step, so that the smallest pieces hold one moment of the vendor's.
+            low = high = low - (low - BEGINNING) % self.step
+        lower, upper = Piece(piece.low, low, False), Piece(high, piece.high, False)
         self._queue += [lower, upper] if self.newest_first else [upper, lower]
         return True

@@ -22,7 +22,7 @@ from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.answer import OutcomeState
 from graph.types.call import CallUnit
-from graph.types.inputs import CallFilter, SourceCondition
+from graph.types.inputs import CallFilter, SourceCondition, camel
 from graph.types.scalars import IntRange
 from graph.types.source import Source, SourceState
 
@@ -277,8 +277,8 @@ def _source(
             return NotAsked(
                 told,
                 OutcomeState.UNSUPPORTED,
-                f"the filter needs `{test.needs[0]}`, which {live.manifest.title} never has: "
-                f"{reason}",
+                f"the filter needs `{camel(test.needs[0])}`, which {live.manifest.title} never "
+                f"has: {reason}",
             )
         how = resource.exactness(live.site, test.condition)
         if folded:

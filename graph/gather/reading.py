@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from graph.errors import SourceMalformed
 from graph.observe import Trace
 from graph.sources.contract import Ask, Page, Reply, Resource
 from graph.sources.convert import convert_rows
 from graph.transport.source import LiveSource
 
-_PASSES, _BARREN_PASSES = 20, 3
+_PASSES, _BARREN_PASSES = 20, 6
 
 
 class Row(NamedTuple):
@@ -62,6 +64,20 @@ async def agreement(read: Callable[[], Awaitable[Pass]]) -> dict[str, Row] | Non
     return None
 
 
+def _once_each(page: Page, keys: list[str]) -> tuple[Page, list[str]]:
+    """The page without the rows that it sends again, which hide that others are still to come"""
+    places = {key: place for place, key in reversed(list(enumerate(keys)))}
+    kept = sorted(places.values())
+    behind = page.offset + len(kept) + page.skipped
+    once = msgspec.structs.replace(
+        page,
+        rows=[page.rows[place] for place in kept],
+        raws=None if page.raws is None else [page.raws[place] for place in kept],
+        more=page.more or (page.total is not None and behind < page.total),
+    )
+    return once, [keys[place] for place in kept]
+
+
 class Reader:
     """Sends what the resource plans and converts what comes; counts rows that do not convert."""
 
@@ -93,10 +109,14 @@ class Reader:
             return self._resource.read(site, reply, request, ask.raw)
 
         page = await self._live.send(request, read, self._trace)
+        keys = [self._resource.row_key(site, wire) for wire in page.rows]
+        if len(set(keys)) < len(keys):
+            page, keys = _once_each(page, keys)
         made, _ = convert_rows(self._convert, page.rows, page.raws)
         rows: list[Row] = []
-        for place, (wire, record) in enumerate(zip(page.rows, made, strict=True), page.offset):
-            key = self._resource.row_key(site, wire)
+        for place, (key, wire, record) in enumerate(
+            zip(keys, page.rows, made, strict=True), page.offset
+        ):
             if record is None or record.started_at is None:
                 self._bad_rows.add(key)
             else:

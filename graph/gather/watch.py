@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -409,6 +410,8 @@ def digest(record: CallRecord) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Enum):  # Strawberry labels enums as it does types
+        return value.value
     if hasattr(type(value), "__strawberry_definition__"):
         return {name: _plain(inner) for name, inner in sorted(vars(value).items())}
     return value

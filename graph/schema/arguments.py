@@ -8,6 +8,7 @@ import strawberry
 
 from graph.types.call import CallUnit
 from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef
+from graph.types.stats import StatsKey
 
 _about = strawberry.argument
 
@@ -34,6 +35,18 @@ Last = Annotated[
     _about(description="How many entries, counted back from the end of the list or from `before`."),
 ]
 Before = Annotated[str | None, _about(description="The cursor before which entries are wanted.")]
+StatsFilter = Annotated[
+    CallFilter,
+    _about(description="Which calls are counted. `since` and `until` are needed."),
+]
+GroupBy = Annotated[
+    list[StatsKey] | None,
+    _about(description="The keys of `groups`, several at once. Without any there are no groups."),
+]
+TimeZone = Annotated[
+    str,
+    _about(description="The IANA zone of hours, days, weeks and months, e.g. `Europe/Berlin`."),
+]
 Options = Annotated[AskOptions | None, _about(description="How the question is to be answered.")]
 Ref = Annotated[CallRecordRef, _about(description="Which record.")]
 Resume = Annotated[

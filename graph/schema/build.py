@@ -14,6 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from graph.errors import GraphError
 from graph.observe import log
+from graph.schema.mutation import Mutation
 from graph.schema.nulls import without_null_defaults
 from graph.schema.query import Query
 from graph.schema.subscription import Subscription
@@ -64,6 +65,7 @@ def build() -> GraphSchema:
     """The schema with the details types of every vendor folder."""
     schema = GraphSchema(
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -14,6 +14,8 @@ from graph.gather.keys import Signer
 from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
+from graph.reports.commands import Writes
+from graph.stats.reading import Progress
 from graph.transport.open import Sources
 from graph.types.inputs import AskOptions
 
@@ -29,9 +31,11 @@ class Context:
         timer: Timer,
         caller: Caller,
         watches: Watches,
+        writes: Writes,
         request: Any = None,
     ) -> None:
         self.watches = watches
+        self.writes = writes
         self.sources = sources
         self.settings = settings
         self.signer = signer
@@ -41,11 +45,16 @@ class Context:
         self.traces: list[Trace] = []
         self.plans: list[dict[str, Any]] = []
         """what `options.explain` wants to be told"""
+        self.progress: Progress | None = None
+        """whom statistics tell how far they have come"""
         self._started = timer.monotonic()
 
-    def trace(self, options: AskOptions | None = None) -> Trace:
-        """A trace for one field that asks a list. All fields' deadlines count from one start."""
-        deadline, most = self.settings.deadline_ms, None
+    def trace(self, options: AskOptions | None = None, *, longest_ms: int | None = None) -> Trace:
+        """A trace for one field that asks a list. All fields' deadlines count from one start.
+
+        `longest_ms`: the server's own deadline for this kind of question, if it is another one.
+        """
+        deadline, most = longest_ms or self.settings.deadline_ms, None
         if options is not None:
             if options.deadline_ms is not None:
                 if not 0 < options.deadline_ms <= deadline:
@@ -85,6 +94,7 @@ class Context:
             self.timer,
             self.caller,
             self.watches,
+            self.writes,
             self.request,
         )
 

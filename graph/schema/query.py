@@ -7,18 +7,20 @@ import asyncio
 import strawberry
 
 from graph.errors import BadUserInput, NotAllowed
-from graph.gather import answer, plan
+from graph.gather import answer, keys, plan
 from graph.gather.explain import plan_facts
 from graph.gather.keys import NodeId
 from graph.gather.lookup import Loaders
 from graph.gather.parts import closed
 from graph.gather.plan import ListKind
 from graph.schema import selection
+from graph.schema import stats as statistics
 from graph.schema.arguments import (
     After,
     Before,
     Filter,
     First,
+    GroupBy,
     Id,
     Ids,
     Last,
@@ -26,13 +28,17 @@ from graph.schema.arguments import (
     Order,
     Ref,
     SourceId,
+    StatsFilter,
+    TimeZone,
     Unit,
 )
 from graph.schema.context import Context, Info
+from graph.schema.reports import ReportQuery, entry
 from graph.types.answer import CallLogConnection, CallRecordConnection, CallRecordLookup
 from graph.types.call import CallLog, CallRecord, CallUnit, Node
 from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef
 from graph.types.source import Source
+from graph.types.stats import Stats
 
 _LIST = (
     " From all sources that the filter does not rule out, in one order; `complete` and `outcomes` "
@@ -101,7 +107,7 @@ def _entry_paths(info: Info) -> frozenset[str]:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query:
+class Query(ReportQuery):
     @strawberry.field(description="Anything by its id; null if there is no such thing.")
     async def node(self, info: Info, id: Id) -> Node | None:
         return await _node(info, id, "id")
@@ -183,6 +189,22 @@ class Query:
         found: CallLog | None = await answer.entry(id, ("log",), paths, context.lookups, "id")
         return found
 
+    @strawberry.field(
+        description="Statistics over the calls that `callRecords` shows for the same filter. Only "
+        "what the selected figures need is asked of vendors; `complete` and `outcomes` say whether "
+        "anything is missing."
+    )
+    async def stats(
+        self,
+        info: Info,
+        filter: StatsFilter,
+        unit: Unit = CallUnit.CALL,
+        group_by: GroupBy = None,
+        time_zone: TimeZone = "UTC",
+        options: Options = None,
+    ) -> Stats | None:
+        return await statistics.stats(info, filter, unit, group_by, time_zone, options)
+
     @strawberry.field(description="The configured sources, in the order of the configuration.")
     async def sources(self, info: Info) -> list[Source]:
         return [
@@ -201,6 +223,8 @@ class Query:
 
 async def _node(info: Info, id: str, argument: str) -> Node | None:
     context = info.context
+    if keys.read_id(id, argument).kind in ("report", "completed"):
+        return await entry(info, id, ("report", "completed"), argument)
     paths = _entry_paths(info)
     permit(context, paths)
     found: Node | None = await answer.entry(

@@ -13,6 +13,7 @@ from graphql import (
     InlineFragmentNode,
     SelectionSetNode,
     VariableNode,
+    value_from_ast_untyped,
 )
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -55,6 +56,32 @@ def of(info: GraphQLResolveInfo[Any]) -> Selection:
     return Selection(frozenset(found))
 
 
+def arguments(info: GraphQLResolveInfo[Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The arguments given to fields below the one that is being resolved, by path, as plain values.
+
+    A path that is selected several times under aliases comes several times; a field without
+    arguments comes with none.
+    """
+    variables: Any = info.variable_values
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def walk(selections: SelectionSetNode | None, prefix: str) -> None:
+        for node in _flat(selections, info.fragments, variables):
+            path = prefix + snake(node.name.value)
+            given = {
+                snake(argument.name.value): value_from_ast_untyped(argument.value, variables)
+                for argument in node.arguments or ()
+                if not isinstance(argument.value, VariableNode)
+                or argument.value.name.value in variables
+            }
+            found.append((path, given))
+            walk(node.selection_set, path + ".")
+
+    for node in info.field_nodes:
+        walk(node.selection_set, "")
+    return found
+
+
 def _walk(
     selections: SelectionSetNode | None,
     prefix: str,
@@ -70,7 +97,9 @@ def _walk(
         if node.selection_set is None:
             found.add(path)
         else:
-            _walk(node.selection_set, path + ".", fragments, variables, found)
+            below: set[str] = set()
+            _walk(node.selection_set, path + ".", fragments, variables, below)
+            found |= below or {path}  # an object of which only `__typename` is asked is one, too
 
 
 def _flat(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
 
 import strawberry
 
@@ -12,13 +14,18 @@ from graph.gather.keys import question_hash
 from graph.gather.lookup import Loaders
 from graph.gather.plan import meant, plain, window
 from graph.gather.watch import Watch
-from graph.schema import selection
+from graph.reports import follow
+from graph.reports.reading import Reading
+from graph.schema import reports, selection
 from graph.schema.arguments import Filter, Ref, Resume
 from graph.schema.context import Info
 from graph.schema.query import permit, read_ref
 from graph.types.answer import CallRecordLookup
 from graph.types.event import CallRecordEvent
 from graph.types.inputs import CallFilter
+from graph.types.report import CompletedCallReport
+
+_about = strawberry.argument
 
 
 @strawberry.type(description="Everything that can be followed.")
@@ -69,3 +76,23 @@ class Subscription:
         )
         async for look in looks:
             yield look
+
+    @strawberry.subscription(
+        description="The files that a report makes from now on, as they are finished. Its phone "
+        "system is looked at politely. Ends when the report is destroyed or aborted, or when it "
+        "runs once and has done so."
+    )
+    async def call_report_completed(
+        self,
+        info: Info,
+        report_id: Annotated[strawberry.ID, _about(description="The id of the report.")],
+    ) -> AsyncGenerator[CompletedCallReport, None]:
+        context = info.context
+        reports.permit(context, reports.READ)
+        paths = selection.of(info._raw_info).paths  # noqa: SLF001
+        files = follow.completed(
+            report_id, paths, lambda: Reading(context.sources, context.fresh_trace())
+        )
+        async with aclosing(files):
+            async for file in files:
+                yield file

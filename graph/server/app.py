@@ -9,7 +9,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -23,10 +22,13 @@ from graph.config import Settings
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
 from graph.observe import Timer, log, system_timer
+from graph.reports.commands import Writes
 from graph.schema.build import build
 from graph.schema.context import Context
 from graph.server.endpoint import Endpoint
+from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
+from graph.stats.reading import Progress
 from graph.transport.open import MakeTransport, Sources, httpx_transport, open_sources
 from graph.types.source import SourceState
 
@@ -55,6 +57,7 @@ class Graph:
                 "server.secret is not set: cursors are good until this process ends, and only here"
             )
         self.watches = Watches()
+        self.writes = Writes(self.timer)
         self.schema = build()
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
@@ -66,16 +69,25 @@ class Graph:
             self.timer,
             caller,
             self.watches,
+            self.writes,
             request,
         )
 
-    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    async def ask(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
         """The answer to one query as a client gets it, without HTTP"""
+        context = self.context()
+        context.progress = progress
         try:
             result = await self.schema.execute(
                 query,
                 variable_values=None if variables is None else dict(variables),
-                context_value=self.context(),
+                context_value=context,
             )
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
             told = "there is no operation here, or one that has more than one answer"
@@ -91,6 +103,7 @@ class Graph:
     async def close(self) -> None:
         """Gives tokens back and closes connections."""
         await self.watches.close()
+        await self.writes.close()
         await self.sources.close()
 
 
@@ -125,10 +138,11 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
             Route("/", front),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/reports/{id}/file", ReportFile(graph.context), methods=["GET"]),
             Mount("/graphql/page", assets()),
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
         ],
-        middleware=[Middleware(GZipMiddleware, minimum_size=2048)],
+        middleware=[Middleware(Compressed)],
         lifespan=lifespan,
     )

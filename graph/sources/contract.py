@@ -21,7 +21,10 @@ import msgspec
 
 from graph.errors import SourceError
 from graph.privacy import Secret
-from graph.types.call import VendorDetails
+from graph.types.call import CallDirection, CallDisposition, VendorDetails
+from graph.types.report import CallReportRange, ReportFilter
+from graph.types.report_words import CallReportFormat, CallReportPreset, CallReportType
+from graph.types.stats import NativeBounds, NativeCounts
 
 
 class Kind(Enum):
@@ -296,6 +299,8 @@ class Resource(msgspec.Struct, frozen=True):
     legs_part: str | None = None
     call_of: Callable[[Site, Any], RowKey] | None = None
     """the key of the call that a leg belongs to, where `records` can look it up"""
+    untold: Mapping[CallDisposition, str] = {}
+    """the ways a call can end that it has no word for, and as what such calls are told"""
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -332,13 +337,91 @@ class Readiness(msgspec.Struct, frozen=True):
     tries: int = 20
 
 
+class ReportDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report is to be, or what of it is to change: None is left as it is.
+
+    An empty `cron_expression` takes the schedule away.
+    """
+
+    name: str | None = None
+    type: CallReportType | None = None
+    email: str | None = None
+    format: CallReportFormat | None = None
+    range: CallReportRange | None = None
+    cron_expression: str | None = None
+    filter: ReportFilter | None = None
+
+
+class CreateReport(msgspec.Struct, frozen=True):
+    draft: ReportDraft
+
+
+class UpdateReport(msgspec.Struct, frozen=True):
+    row: str
+    draft: ReportDraft
+
+
+class DestroyReport(msgspec.Struct, frozen=True):
+    row: str
+
+
+class DestroyCompletedReport(msgspec.Struct, frozen=True):
+    row: str
+
+
+ReportCommand = CreateReport | UpdateReport | DestroyReport | DestroyCompletedReport
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """One reason why a vendor did nothing, in our words.
+
+    `field` is a path in `CreateCallReportInput`, e.g. "range.window.since"; None: the whole.
+    `gone`: what was to be changed is not there.
+    """
+
+    message: str
+    field: str | None = None
+    gone: bool = False
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a vendor answered to a write: the new report's row key, or why nothing was done."""
+
+    row: str | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+class Reports(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor's own report engine: definitions, their files, and how both are changed.
+
+    `definitions` and `completed` are lists that are short enough to be read whole; they take the
+    condition `search`, and `locate` finds one entry. `write` gives a request of kind WRITE that
+    accepts the refusals that `read_written` reads. `file` gives, of a row of `completed`, where
+    its file is: a path from the root of the host, or an address; None if it has none. `link` says
+    what ties a finished file to its report, `certain` whether that is sure.
+    """
+
+    types: tuple[CallReportType, ...]
+    formats: tuple[CallReportFormat, ...]
+    presets: tuple[CallReportPreset, ...]
+    definitions: Resource
+    completed: Resource
+    write: Callable[[Site, ReportCommand], Request]
+    read_written: Callable[[Site, Reply, ReportCommand], Written]
+    file: Callable[[Site, Any], str | None]
+    link: str
+    certain: bool = False
+    follow_seconds: float = 10
+    """how often a report that somebody waits for is looked at"""
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """A vendor in one literal.
 
     `prefix` is the path that every request begins with; an address configured with it is taken as
     well. `settles_after_seconds` is how late a call may still appear after it ended. `judge` reads
     a reply outside 2xx and says what it means, or None to leave it to the common table.
-    Without `records`, calls are folded from `logs`.
+    Without `records`, calls are folded from `logs`. Without `reports` it runs none.
     `page_rows` and `reach_rows` are told to people; plans know them anyway.
     """
 
@@ -355,6 +438,10 @@ class Manifest(msgspec.Struct, frozen=True):
     logs: Resource
     logs_note: str
     records: Resource | None = None
+    native_stats: Callable[[Site, NativeBounds], Request] | None = None
+    """asks for the figures that the vendor counts itself"""
+    read_native_stats: Callable[[Reply], Mapping[CallDirection, NativeCounts]] | None = None
+    reports: Reports | None = None
     judge: Callable[[Reply, Request], SourceError | Expired | None] = lambda _reply, _request: None
     settles_after_seconds: int = 60
     readiness: Readiness = Readiness()

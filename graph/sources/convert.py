@@ -291,11 +291,10 @@ def _compile(
         lines.append(f" {where} = c{place}({', '.join('w.' + name for name in wire)})")
     for path in sorted(paths - done):
         head, _, rest = path.partition(".")
-        if head in nested and rest:
+        if head in nested:
             open_object(head)
-            if path == "details.vendor":
-                continue
-            lines.append(f" {head}.{rest} = None")
+            if rest and path != "details.vendor":
+                lines.append(f" {head}.{rest} = None")
         elif head in done or head in _GIVEN_LATER:
             continue
         elif head == "raw":

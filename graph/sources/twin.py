@@ -26,6 +26,7 @@ FaultKind = Literal[
     "status",  # answers `status` (with Retry-After if `retry_after` is set)
     "hang",  # waits `seconds`, then answers as usual
     "drip",  # sends the body in small parts with `seconds` between them
+    "late",  # acts at once, and waits `seconds` before it answers
     "cut",  # ends in the middle of the body
     "html",  # answers 200 with an HTML page
     "content_type",  # the right body with a wrong content type
@@ -152,7 +153,7 @@ def _start(call: company.Call) -> datetime:
 
 
 _WRAPPED: tuple[FaultKind, ...] = (
-    "status", "hang", "drip", "cut", "html", "content_type", "empty", "huge",
+    "status", "hang", "late", "drip", "cut", "html", "content_type", "empty", "huge",
 )  # fmt: skip
 
 
@@ -222,6 +223,8 @@ class Watched:
             if fault.kind == "hang":
                 await self.world.sleep(fault.seconds)
             status, headers, body = await self._whole(scope, receive)
+            if fault.kind == "late":
+                await self.world.sleep(fault.seconds)
             if fault.kind == "content_type":
                 headers = [h for h in headers if h[0] != b"content-type"]
                 headers.append((b"content-type", b"image/png"))

@@ -22,6 +22,7 @@ from graph.types.source import (
     ConditionCapability,
     MissingField,
     PushDown,
+    ReportCapabilities,
     Source,
     SourceState,
 )
@@ -140,6 +141,7 @@ def _live(
         pace=pace,
         timeout_seconds=entry.timeout_ms / 1000,
         max_bytes=entry.max_response_mb * 1_000_000,
+        base_url=base_url,
     )
 
 
@@ -200,6 +202,19 @@ def capabilities(manifest: Manifest, pace: Pace) -> Capabilities:
             MissingField(path=_camel_path(path), reason=reason)
             for path, reason in sorted(records.never.items())
         ],
+        reports=_report_capabilities(manifest),
+    )
+
+
+def _report_capabilities(manifest: Manifest) -> ReportCapabilities | None:
+    engine = manifest.reports
+    if engine is None:
+        return None
+    return ReportCapabilities(
+        types=list(engine.types),
+        formats=list(engine.formats),
+        presets=list(engine.presets),
+        link=engine.link,
     )
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
+from urllib.parse import urljoin
+
+import msgspec
 
 from graph.errors import (
+    OutcomeUnknown,
     SourceError,
     SourceMalformed,
     SourceOverBudget,
@@ -21,8 +26,9 @@ from graph.observe import RequestNote, Timer, Trace, log
 from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
 from graph.transport.breaker import Breaker, RetryBudget
 from graph.transport.budget import Budget
+from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path, root_of
 from graph.transport.flight import Flights
-from graph.transport.http import Transport
+from graph.transport.http import Streamed, Transport
 from graph.transport.token import TokenKeeper
 from graph.types.source import Source
 
@@ -31,7 +37,17 @@ T = TypeVar("T")
 _REPEATS = 2
 _SICK = (SourceTimeout, SourceUnavailable, SourceThrottled)
 """what may be different a moment later"""
+_LOST = (SourceTimeout, SourceUnavailable, SourceMalformed, SourceOverBudget)
+"""what leaves open whether a request that was sent has done its work"""
 _FIRST_WAIT_SECONDS = 0.15
+_FILE_STATUSES = frozenset({404, 410, 416})
+_REFUSAL_BYTES = 64_000
+
+
+class _Sending(msgspec.Struct):
+    """Whether a request is with the vendor, or was when its answer was lost."""
+
+    under_way: bool = False
 
 
 class LiveSource:
@@ -48,6 +64,7 @@ class LiveSource:
         pace: Pace,
         timeout_seconds: float,
         max_bytes: int,
+        base_url: str,
     ) -> None:
         self.id = site.id
         self.told = told
@@ -56,6 +73,7 @@ class LiveSource:
         self.pace = pace
         self.timeout_seconds = timeout_seconds
         self._max_bytes = max_bytes
+        self._root = root_of(base_url)
         self._transport = transport
         self._timer = timer
         self.budget = Budget(pace, timer)
@@ -69,25 +87,29 @@ class LiveSource:
     async def send(self, request: Request, read: Callable[[Reply], T], trace: Trace) -> T:
         """What `read` makes of the vendor's reply, or a SourceError.
 
-        A READ is repeated while deadline and retry budget last; a WRITE is sent once. Waiting ends
-        at the deadline, though a shared flight goes on for the others.
+        A READ is repeated while deadline and retry budget last. Waiting ends at the deadline,
+        though a shared flight goes on for the others. A WRITE is sent once; OutcomeUnknown if its
+        answer was lost, and any SourceError then says that nothing was done.
         """
         seen = trace.source(self.id)
+        sending = _Sending()
         if seen.started is None:
             seen.started = self._timer.monotonic()
         try:
             for attempt in range(_REPEATS + 1):
                 try:
-                    answer = read(await self._once(request, trace, retry=attempt > 0))
+                    answer = read(await self._once(request, trace, sending, retry=attempt > 0))
                 except RecursionError:
                     # Only decoding what a vendor sent goes that deep.
                     deep = SourceMalformed("its answer is nested deeper than it can be read")
                     self._gone(deep)
+                    _lost(request, sending, deep)
                     raise deep from None
                 except SourceError as error:
                     wait = self._wait_before_repeat(request, error, attempt, trace)
                     if wait is None:
                         self._gone(error)
+                        _lost(request, sending, error)
                         raise
                     seen.retries += 1
                     await self._timer.sleep(wait)
@@ -106,7 +128,9 @@ class LiveSource:
 
     # ------------------------------------------------------------ one attempt
 
-    async def _once(self, request: Request, trace: Trace, *, retry: bool) -> Reply:
+    async def _once(
+        self, request: Request, trace: Trace, sending: _Sending, *, retry: bool
+    ) -> Reply:
         seen = trace.source(self.id)
         if trace.max_requests is not None and trace.issued >= trace.max_requests:
             raise SourceOverBudget(
@@ -133,7 +157,7 @@ class LiveSource:
                 if request.kind is Kind.READ:
                     reply, note.shared = await self._join(request, trace)
                 else:
-                    reply = await self._fly(request, trace)
+                    reply = await self._fly(request, trace, sending)
             note.status, note.bytes = reply.status, len(reply.body)
             note.date = reply.headers.get("date")
         except TimeoutError:
@@ -161,19 +185,20 @@ class LiveSource:
         while True:
             under_way = self._flights.has(key)
             try:
-                return await self._flights.join(key, lambda: self._fly(request, trace))
+                return await self._flights.join(key, lambda: self._fly(request, trace, _Sending()))
             except SourceOverBudget:
                 # That was the deadline of whoever started it; ours may be later.
                 if not under_way:
                     raise
 
-    async def _fly(self, request: Request, trace: Trace) -> Reply:
+    async def _fly(self, request: Request, trace: Trace, sending: _Sending) -> Reply:
         stale: Token | None = None
         renewed = False
         while True:
             token = await (self._tokens.renew(stale) if renewed else self._tokens.get())
             signed = self.manifest.auth.sign(self.site, request, token)
             async with self.budget.slot(trace):
+                sending.under_way = True
                 verdict, reply = await self._watched(signed, request)
             if verdict is None:
                 return reply
@@ -181,12 +206,103 @@ class LiveSource:
                 if isinstance(verdict, SourceThrottled):
                     self.budget.pause(verdict.retry_after_seconds or 0.0)
                 raise verdict
+            sending.under_way = False  # the token lapsed, so the vendor did nothing
             if renewed or token is None:
                 raise SourceRefused(
                     "it does not take our credentials for this request"
                     + (" even right after signing in" if renewed else "")
                 )
             stale, renewed = token, True
+
+    # ------------------------------------------------------------ files
+
+    @asynccontextmanager
+    async def stream(
+        self, location: str, trace: Trace, headers: tuple[tuple[str, str], ...] = ()
+    ) -> AsyncIterator[Streamed]:
+        """A file of the vendor's as it arrives; SourceError where it cannot be had.
+
+        `location` is a path from the root of its host, or an address there. Its status is 200,
+        206, 404, 410 or 416. Reading its parts raises SourceError too. It takes one of the
+        source's slots only until its head is here.
+        """
+        path = own_path(self._root, location)
+        stale: Token | None = None
+        renewed = False
+        for _ in range(MOST_REDIRECTS + 2):
+            token = await (self._tokens.renew(stale) if renewed else self._tokens.get())
+            request = Request("GET", path, headers=headers, accept=_FILE_STATUSES)
+            async with self._head(self.manifest.auth.sign(self.site, request, token), trace) as got:
+                moved = got.headers.get("location")
+                if got.status in MOVED and moved is not None:
+                    path = own_path(self._root, urljoin(self._root + path, moved))
+                    continue
+                verdict = await self._file_verdict(got, request)
+                if verdict is None:
+                    self._back()
+                    parts = flowing(got, self.timeout_seconds)
+                    async with aclosing(parts):
+                        yield Streamed(got.status, got.headers, parts)
+                    return
+            if isinstance(verdict, SourceError):
+                raise verdict
+            if renewed or token is None:
+                raise SourceRefused("it does not take our credentials for this file")
+            stale, renewed = token, True
+        raise SourceMalformed("the file moves on and on")
+
+    @asynccontextmanager
+    async def _head(self, signed: Request, trace: Trace) -> AsyncIterator[Streamed]:
+        """The reply, its body yet to come. What is noted does not say where the file is."""
+        seen = trace.source(self.id)
+        note = RequestNote(
+            "GET",
+            "(a file)",
+            Kind.READ.value,
+            started_ms=trace.elapsed_ms(),
+            elapsed_ms=0,
+            status=None,
+            bytes=0,
+            retry=False,
+            shared=False,
+        )
+        opened = self._transport.stream(signed, timeout=self.timeout_seconds)
+        failed: bool | None = None
+        async with self.budget.slot(trace):
+            self.breaker.enter()
+            seen.notes.append(note)
+            seen.requests += 1
+            trace.issued += 1
+            try:
+                async with asyncio.timeout(min(self.timeout_seconds, trace.remaining_seconds)):
+                    got = await opened.__aenter__()
+                failed = got.status >= 500
+            except TimeoutError:
+                failed, note.error = True, "TIMEOUT"
+                raise SourceTimeout(f"no answer within {self.timeout_seconds:g} s") from None
+            except SourceError as error:
+                failed, note.error = isinstance(error, _SICK), error.state
+                raise
+            finally:
+                self.breaker.leave(failed=failed)
+        note.status, note.elapsed_ms = got.status, trace.elapsed_ms() - note.started_ms
+        try:
+            yield got
+        finally:
+            await opened.__aexit__(None, None, None)
+
+    async def _file_verdict(self, got: Streamed, request: Request) -> SourceError | Expired | None:
+        if got.status in (200, 206):
+            if got.headers.get("content-encoding", "identity") == "identity":
+                return None
+            return SourceMalformed("it compresses a file that was asked for as it is")
+        body = b""
+        async with aclosing(flowing(got, self.timeout_seconds)) as parts:
+            async for part in parts:
+                body += part
+                if len(body) > _REFUSAL_BYTES:
+                    break
+        return self._judge(Reply(got.status, got.headers, body), request)
 
     async def _watched(
         self, signed: Request, request: Request
@@ -261,6 +377,13 @@ class LiveSource:
         if self._failing:
             self._failing = False
             log.warning("source %s is back", self.id)
+
+
+def _lost(request: Request, sending: _Sending, error: SourceError) -> None:
+    """Raises OutcomeUnknown if nobody can tell whether this write was done"""
+    open_ended = sending.under_way and error.sent and isinstance(error, _LOST)
+    if request.kind is Kind.WRITE and open_ended:
+        raise OutcomeUnknown(str(error)) from error
 
 
 def by_status(reply: Reply) -> SourceError | Expired:

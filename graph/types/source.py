@@ -6,6 +6,7 @@ from enum import Enum
 
 import strawberry
 
+from graph.types.report_words import CallReportFormat, CallReportPreset, CallReportType
 from graph.types.vendor import Vendor
 
 
@@ -49,6 +50,20 @@ class MissingField:
     reason: str = strawberry.field(description="Why the vendor's data has nothing for it.")
 
 
+@strawberry.type(description="What the report engine of a source can do.")
+class ReportCapabilities:
+    types: list[CallReportType] = strawberry.field(description="What reports can be about.")
+    formats: list[CallReportFormat] = strawberry.field(
+        description="The kinds of files that reports can make."
+    )
+    presets: list[CallReportPreset] = strawberry.field(
+        description="The spans of time that reports can look at; CUSTOM is a window."
+    )
+    link: str = strawberry.field(
+        description="What ties a finished file to the report that made it, and how surely."
+    )
+
+
 @strawberry.type(description="What a source can do, and where its limits are.")
 class Capabilities:
     records: str = strawberry.field(
@@ -79,6 +94,9 @@ class Capabilities:
     )
     never: list[MissingField] = strawberry.field(
         description="Fields this source can never fill, with the reason."
+    )
+    reports: ReportCapabilities | None = strawberry.field(
+        description="What its report engine can do; null if it has none."
     )
 
 

@@ -362,6 +362,13 @@ NEVER = {
     "recording.url": "VCC Live does not document the address of one call's voice file.",
 }
 
+UNTOLD = {
+    CallDisposition.VOICEMAIL: "VCC Live tells of no mailboxes, so a call that one took is among "
+    "the unanswered.",
+    CallDisposition.NOT_ALLOWED: "VCC Live tells Q.850 causes, of which none says that a call was "
+    "not permitted; it is among the failed.",
+}
+
 
 def key_of(site: Site, row: Cdr) -> RowKey:
     """What finds the row's call again: its uuid, and its start for the month"""

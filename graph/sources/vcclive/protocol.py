@@ -37,7 +37,7 @@ from graph.sources.contract import (
     Site,
 )
 from graph.sources.convert import Decoded, decode, decode_rows, text
-from graph.sources.vcclive.mapping import LOGS, NEVER, RECORDS, key_of
+from graph.sources.vcclive.mapping import LOGS, NEVER, RECORDS, UNTOLD, key_of
 from graph.sources.vcclive.wire import Cdr, Errors, FastList, List, One
 
 LARGEST_PAGE = 500
@@ -275,6 +275,7 @@ def _list(fields: tuple[Field, ...]) -> Resource:
         wire=Cdr,
         fields=fields,
         never=NEVER,
+    untold=UNTOLD,
         row_key=lambda _site, row: row.uuid,
         shape=shape,
         plan=plan,

@@ -386,3 +386,8 @@ NEVER: Mapping[str, str] = {
     "hangup": "Voicenter tells how a call ended, not who hung up, and no release cause.",
     "user_data": "Voicenter's custom data is an object and not one text; it is in `details`.",
 }
+
+UNTOLD = {
+    CallDisposition.NOT_ALLOWED: "Voicenter has no word for a call that was not permitted; it is "
+    "among the failed.",
+}

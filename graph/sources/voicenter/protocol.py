@@ -36,7 +36,15 @@ from graph.sources.contract import (
     post_json,
 )
 from graph.sources.convert import Decoded, decode
-from graph.sources.voicenter.mapping import LOGS, NEVER, call_key, clock, kind_of, original_id
+from graph.sources.voicenter.mapping import (
+    LOGS,
+    NEVER,
+    UNTOLD,
+    call_key,
+    clock,
+    kind_of,
+    original_id,
+)
 from graph.sources.voicenter.options import IDENTITIES, Options
 from graph.sources.voicenter.wire import (
     ABSENT,
@@ -335,6 +343,7 @@ LOGS_LIST = Resource(
     wire=Leg,
     fields=LOGS,
     never=NEVER,
+    untold=UNTOLD,
     row_key=row_key,
     shape=shape,
     plan=plan,

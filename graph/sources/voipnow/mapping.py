@@ -397,3 +397,10 @@ NEVER = {
     "cost": "Costs are in another VoipNow API (SystemAPI).",
     "user_data": "VoipNow keeps no text that an application attached.",
 }
+
+UNTOLD = {
+    CallDisposition.ABANDONED: "VoipNow does not tell of queues, so a call given up in one is "
+    "among the unanswered.",
+    CallDisposition.VOICEMAIL: "VoipNow tells a mailbox that picks up like a person, so such a "
+    "call is among the answered.",
+}

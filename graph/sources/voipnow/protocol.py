@@ -33,7 +33,7 @@ from graph.sources.contract import (
     Site,
 )
 from graph.sources.convert import decode, integer, local
-from graph.sources.voipnow.mapping import DISPOSITIONS, FLOWS, LOGS, NEVER, RECORDS, legs
+from graph.sources.voipnow.mapping import DISPOSITIONS, FLOWS, LOGS, NEVER, RECORDS, UNTOLD, legs
 from graph.sources.voipnow.wire import FastList, Faults, Leg, List, Named, PhoneCall, Views
 from graph.types.call import CallDirection, CallDisposition
 
@@ -413,6 +413,7 @@ RECORDS_LIST = Resource(
     wire=PhoneCall,
     fields=RECORDS,
     never=NEVER,
+    untold=UNTOLD,
     row_key=_key_of_call,
     shape=shape_records,
     plan=plan_records,
@@ -428,6 +429,7 @@ LOGS_LIST = Resource(
     wire=Leg,
     fields=LOGS,
     never=NEVER,
+    untold=UNTOLD,
     row_key=_key_of_leg,
     shape=shape_logs,
     plan=plan_logs,

@@ -394,3 +394,8 @@ NEVER = {
     "hangup.cause": "Yeastar tells the end of a call in words, not as a Q.850 cause.",
     "hangup.sip_code": "Yeastar tells the end of a call in words, not as a SIP code.",
 }
+
+UNTOLD = {
+    CallDisposition.NOT_ALLOWED: "Yeastar has no word for a call that was not permitted; it is "
+    "among the failed.",
+}

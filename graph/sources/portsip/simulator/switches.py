@@ -82,6 +82,31 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """how far back the records reach, from 22.5 on; 0: for ever"""
     unknown_id_status: Literal[404, 400] = 404
 
+    report_seconds: float = 5
+    """how long a report runs"""
+    report_rests: Literal["SCHEDULED", "RUNNING", "ABORTED"] = "SCHEDULED"
+    """the status of a report that ran once and is finished"""
+    report_zone: str = "UTC"
+    """the tenant's zone: that of cron expressions and of days"""
+    report_retention_days: float = 30
+    """how long finished reports and their files last"""
+    aborted_reports: tuple[str, ...] = ()
+    """the names of reports whose runs fail"""
+    private_blobs: bool = False
+    """files need a token, as they may since 22.6"""
+    blob_ranges: bool = True
+    """files can be had in part"""
+    blob_root: str = ""
+    """what `file_url` begins with before its path"""
+    blob_redirect: str = ""
+    """where a file is sent on to; `{digest}` in it is the file's own"""
+    blob_mb: int = 0
+    """files are at least that big, in megabytes"""
+    blob_length_lie: int = 0
+    """how many bytes more a file is said to have than it has"""
+    blob_stalls_after: int = 0
+    """files stop coming after so many bytes; 0: they do not"""
+
     requests_per_minute: int | None = None
     """per host; None: as the version has it"""
     retry_after: bool = True

@@ -1,0 +1,123 @@
+"""The root fields of mutations: they read arguments and hand on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from graph.gather import keys
+from graph.reports import answer, commands
+from graph.reports.commands import Result
+from graph.schema import selection
+from graph.schema.context import Info
+from graph.schema.reports import WRITE, permit, reading
+from graph.types.report_inputs import (
+    CreateCallReportInput,
+    CreateCallReportPayload,
+    DestroyCallReportInput,
+    DestroyCallReportPayload,
+    DestroyCompletedCallReportInput,
+    DestroyCompletedCallReportPayload,
+    UpdateCallReportInput,
+    UpdateCallReportPayload,
+    WriteOutcome,
+)
+
+_about = strawberry.argument
+_SENT_ONCE = " It is sent once and never repeated by this server; see `outcome`."
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation:
+    @strawberry.mutation(
+        description="Creates a report, which runs now or by a schedule." + _SENT_ONCE
+    )
+    async def create_call_report(
+        self,
+        info: Info,
+        input: Annotated[CreateCallReportInput, _about(description="The new report.")],
+    ) -> CreateCallReportPayload | None:
+        permit(info.context, WRITE)
+        made = await commands.create(input, reading(info.context), info.context.writes)
+        result = made.result
+        node = None
+        if result.row is not None and made.source is not None:
+            node = keys.NodeId("report", str(made.source.id), result.row)
+        return CreateCallReportPayload(
+            outcome=result.outcome,
+            user_errors=list(result.errors),
+            look_for=result.look_for,
+            source=made.source,
+            call_report=await _report(info, result, node),
+            idempotency=made.idempotency,
+        )
+
+    @strawberry.mutation(description="Changes a report; its type cannot change." + _SENT_ONCE)
+    async def update_call_report(
+        self,
+        info: Info,
+        input: Annotated[
+            UpdateCallReportInput, _about(description="The report, and what is to change.")
+        ],
+    ) -> UpdateCallReportPayload | None:
+        permit(info.context, WRITE)
+        result = await commands.update(input, reading(info.context), info.context.writes)
+        return UpdateCallReportPayload(
+            outcome=result.outcome,
+            user_errors=list(result.errors),
+            look_for=result.look_for,
+            call_report=await _report(info, result, keys.read_id(input.id, "input.id")),
+        )
+
+    @strawberry.mutation(description="Destroys a report; the files it made stay." + _SENT_ONCE)
+    async def destroy_call_report(
+        self,
+        info: Info,
+        input: Annotated[DestroyCallReportInput, _about(description="The report to destroy.")],
+    ) -> DestroyCallReportPayload | None:
+        permit(info.context, WRITE)
+        result = await commands.destroy(
+            input.id, "report", reading(info.context), info.context.writes
+        )
+        return DestroyCallReportPayload(
+            outcome=result.outcome,
+            user_errors=list(result.errors),
+            look_for=result.look_for,
+            destroyed_id=_destroyed(input.id, result),
+        )
+
+    @strawberry.mutation(description="Destroys a finished report and its file." + _SENT_ONCE)
+    async def destroy_completed_call_report(
+        self,
+        info: Info,
+        input: Annotated[
+            DestroyCompletedCallReportInput,
+            _about(description="The finished report to destroy."),
+        ],
+    ) -> DestroyCompletedCallReportPayload | None:
+        permit(info.context, WRITE)
+        result = await commands.destroy(
+            input.id, "completed", reading(info.context), info.context.writes
+        )
+        return DestroyCompletedCallReportPayload(
+            outcome=result.outcome,
+            user_errors=list(result.errors),
+            look_for=result.look_for,
+            destroyed_id=_destroyed(input.id, result),
+        )
+
+
+def _destroyed(id: strawberry.ID, result: Result) -> strawberry.ID | None:
+    return id if result.outcome is WriteOutcome.DONE else None
+
+
+async def _report(info: Info, result: Result, node: keys.NodeId | None) -> Any:
+    """The report as it is after the write, if it is selected; a failure to read it is a value.
+
+    Whatever happens here, the write is done, and the payload says so.
+    """
+    selected = selection.of(info._raw_info)  # noqa: SLF001
+    if result.outcome is not WriteOutcome.DONE or node is None or not selected.has("call_report"):
+        return None
+    return await answer.entry_or_failure(node, selected.below("call_report"), reading(info.context))

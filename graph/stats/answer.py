@@ -1,0 +1,271 @@
+"""The front door of statistics: plan → read every source to its end → sums → figures.
+
+The streams and the fold are the list's, so statistics count the calls that a list shows. Entries
+are added and dropped as they come; nobody waits for another source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from graph.errors import BadUserInput
+from graph.gather import keys, plan
+from graph.gather.answer import refuse
+from graph.gather.ask import Run
+from graph.gather.cut import not_asked
+from graph.gather.lookup import Loaders
+from graph.gather.plan import NotAsked, Page, Plan
+from graph.observe import Trace
+from graph.sources.contract import LONGEST_CALL_SECONDS
+from graph.stats import figures, native
+from graph.stats.book import WHOLE, Book, Group, Keeps, Reading
+from graph.stats.groups import CALL_KEYS, TIME_KEYS, Bucket, Calendar, zone_named
+from graph.stats.late import LateCosts, late
+from graph.stats.reading import AllSources, Progress, SourceReader
+from graph.stats.traffic import to_us
+from graph.transport.open import Sources
+from graph.types.answer import Outcome, OutcomeState
+from graph.types.call import CallUnit
+from graph.types.inputs import AskOptions, CallFilter
+from graph.types.scalars import Long, TimeWindow
+from graph.types.stats import NativeBounds, Stats, StatsGroup, StatsGroupKey, StatsKey
+
+_LEAD = timedelta(seconds=LONGEST_CALL_SECONDS)
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_AMOUNT = 1_000_000
+"""how many rows would do: each vendor makes it its largest page"""
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """What is asked: `whole` and `grouped` name the figures of the whole and of each group."""
+
+    filter: CallFilter
+    unit: CallUnit
+    group_by: tuple[StatsKey, ...]
+    time_zone: str
+    whole: frozenset[str]
+    grouped: frozenset[str]
+    native: tuple[NativeBounds, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        both = self.whole | (self.grouped if self.group_by else frozenset())
+        return frozenset(name for name in both if name in figures.FIGURES)
+
+
+class Planned(msgspec.Struct, kw_only=True):
+    """A question with everything that is known before anybody is asked."""
+
+    question: Question
+    plan: Plan
+    calendar: Calendar
+    since: datetime
+    until: datetime
+    keeps: Keeps
+
+
+def planned(question: Question, sources: Sources, trace: Trace, signer: keys.Signer) -> Planned:
+    """The plan; BadUserInput names an argument that cannot be used"""
+    wanted = question.filter
+    since, until = plan.window(wanted)
+    for name, moment in (("since", since), ("until", until)):
+        if moment is None:
+            raise BadUserInput(
+                f"filter.{name}", f"statistics are about a window: give `filter.{name}`"
+            )
+    assert since is not None
+    assert until is not None
+    for place, key in enumerate(question.group_by):
+        if key in question.group_by[:place]:
+            raise BadUserInput(f"groupBy[{place}]", f"{key.name} is given twice")
+    calendar = Calendar(zone_named(question.time_zone))
+    names = question.names
+    rows = [figures.FIGURES[name] for name in names]
+    occupancy = any(row.occupies for row in rows)
+    read = copy(wanted)
+    if occupancy:
+        # Calls that began before the window may still be going on in it.
+        read.since = max(since - _LEAD, _FIRST)
+    paths = set(figures.needs(names)) | {"direction", "disposition", "answered_by"}
+    for key in question.group_by:
+        if key in CALL_KEYS:
+            paths.update(CALL_KEYS[key].needs)
+    made = plan.page(
+        sources,
+        trace,
+        signer,
+        kind="records",
+        unit=question.unit,
+        filter=read,
+        newest_first=False,
+        wanted=Page(amount=_AMOUNT, backwards=False),
+        paths=frozenset(paths),
+    )
+    accumulators = {name for row in rows for name in row.keeps} | {"counts"}
+    return Planned(
+        question=question,
+        plan=made,
+        calendar=calendar,
+        since=since,
+        until=until,
+        keeps=Keeps(
+            accumulators=frozenset(accumulators),
+            occupancy=occupancy,
+            cells="busy_hour" in names,
+            peaks="peak_concurrency" in names,
+            returns=any(row.returns for row in rows),
+            costs_late=frozenset(),
+        ),
+    )
+
+
+async def stats(
+    made: Planned,
+    trace: Trace,
+    loaders: Loaders,
+    *,
+    most_groups: int,
+    options: AskOptions,
+    progress: Progress | None = None,
+) -> Stats:
+    """The statistics; SourcesFailed if no source could answer, TooManyGroups beyond the limit"""
+    runs = [] if options.dry_run else [
+        Run(made.plan, source, trace, keep_trail=False) for source in made.plan.sources
+    ]  # fmt: skip
+    lates = {
+        run.live.id: LateCosts(run, trace)
+        for run in runs
+        if "cost" in made.keeps.accumulators and late(run)
+    }
+    book = Book(
+        made.keeps._replace(costs_late=frozenset(lates)),
+        made.question.group_by,
+        made.calendar,
+        made.since,
+        made.until,
+        made.plan.now,
+        most_groups,
+    )
+    book.check_length()
+    readers = [SourceReader(run, book, lates.get(run.live.id)) for run in runs]
+    await AllSources(readers, book, progress).all()
+    await asyncio.gather(*(costs.fill(loaders) for costs in lates.values()))
+    outcomes = [reader.outcome(trace) for reader in readers]
+    outcomes += [not_asked(source) for source in made.plan.not_asked]
+    if options.dry_run:
+        outcomes += [
+            not_asked(NotAsked(s.live.told, OutcomeState.UNKNOWN, "a dry run: not asked"))
+            for s in made.plan.sources
+        ]
+    complete = all(o.state is OutcomeState.OK and not o.skipped_records for o in outcomes)
+    if not options.dry_run:
+        answered = any(outcome.covered is not None for outcome in outcomes)
+        refuse(outcomes, options.on_partial, trace, complete=complete, answered=answered)
+    answer = _Answer(made, book, readers, outcomes, complete=complete)
+    return await answer.stats(trace)
+
+
+# ---------------------------------------------------------------- telling
+
+
+class _Answer:
+    """What was added up, as the schema tells it."""
+
+    def __init__(
+        self,
+        made: Planned,
+        book: Book,
+        readers: Sequence[SourceReader],
+        outcomes: list[Outcome],
+        *,
+        complete: bool,
+    ) -> None:
+        self.made = made
+        self.book = book
+        self.readers = readers
+        self.outcomes = outcomes
+        self.complete = complete
+        self.window = TimeWindow(since=made.since, until=made.until)
+        self._incomplete = frozenset(
+            str(o.source.id)
+            for o in outcomes
+            if o.state is not OutcomeState.OK or o.skipped_records
+        )
+
+    async def stats(self, trace: Trace) -> Stats:
+        question, comparable = self.made.question, self._comparable()
+        computed = {
+            reader.teller.id: self._reading(reader.group, comparable) for reader in self.readers
+        }
+        window = (self.made.since, self.made.until)
+        return Stats(
+            complete=self.complete,
+            window=self.window,
+            outcomes=self.outcomes,
+            unit=question.unit,
+            time_zone=question.time_zone,
+            comparable_window=comparable,
+            legs_folded=Long(self.book.legs_folded),
+            groups=[
+                StatsGroup(
+                    keys=self._keys(group),
+                    read=self._read(self._reading(group, comparable), question.grouped),
+                )
+                for group in self.book.grouped()
+            ],
+            definitions=[figures.definition(name) for name in sorted(question.names)],
+            read=self._read(self._reading(self.book.groups[WHOLE], comparable), question.whole),
+            compared=await native.compare(
+                [reader.run.source for reader in self.readers],
+                trace,
+                question.native,
+                window,
+                computed,
+            ),
+        )
+
+    def _reading(self, group: Group, comparable: TimeWindow | None) -> Reading:
+        until = self.book.until_us
+        if comparable is not None and comparable.until is not None:
+            until = to_us(comparable.until)
+        tellers = [reader.teller for reader in self.readers]
+        return Reading(self.book, group, tellers, self._incomplete, until)
+
+    def _read(
+        self, reading: Reading, names: frozenset[str]
+    ) -> Callable[[str, Mapping[str, Any]], Any]:
+        def read(name: str, arguments: Mapping[str, Any]) -> Any:
+            if name == "caveats":
+                return figures.caveats(reading, names)
+            return figures.figure(reading, name, arguments)
+
+        return read
+
+    def _comparable(self) -> TimeWindow | None:
+        """What every source that the filter means has covered"""
+        covered = [outcome.covered for outcome in self.outcomes]
+        ends = [window.until for window in covered if window is not None and window.until]
+        if not covered or len(ends) < len(covered):
+            return None
+        return TimeWindow(since=self.made.since, until=min(ends))
+
+    def _keys(self, group: Group) -> list[StatsGroupKey]:
+        made: list[StatsGroupKey] = []
+        names = {reader.teller.id: reader.teller.name for reader in self.readers}
+        for key, value in zip(self.book.group_by, group.keys, strict=True):
+            bucket = Bucket(value or "")
+            if key in TIME_KEYS and value is not None:
+                bucket = self.book.buckets[key, value]
+            label = names.get(value or "") if key is StatsKey.SOURCE else bucket.label
+            made.append(
+                StatsGroupKey(
+                    key=key, value=value, label=label, since=bucket.since, until=bucket.until
+                )
+            )
+        return made

@@ -1,0 +1,258 @@
+"""Laws of statistics, over random companies: against an oracle, and against themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph.sources import company, vendor_names
+from tests.gather.test_pages import history, known_to, laws, vendors
+from tests.stats.small import CALLS
+from tests.support import NOW, Api, Clock, product, run
+
+SINCE = NOW - timedelta(days=21)
+UNTIL = NOW - timedelta(hours=4)
+
+COUNTS = (
+    "offered", "answered", "unanswered", "busy", "failed", "notAllowed", "abandoned", "voicemail",
+    "unknown", "talkSeconds", "ringSeconds", "queueSeconds",
+)  # fmt: skip
+SUMS = f"""{" ".join(COUNTS)} traffic {{ numerator }} cost {{ amounts {{ amount currency }} }}
+    minutesOfUse(rounding: MINUTE_UP) {{ numerator }}"""
+
+
+async def ask(
+    api: Api, fields: str, since: datetime, until: datetime, arguments: str = ""
+) -> Any:
+    data = await api.good(
+        f"query($f: CallFilter!) {{ stats(filter: $f{arguments}) {{ {fields} }} }}",
+        f={"since": since.isoformat(), "until": until.isoformat()},
+    )
+    return data["stats"]
+
+
+def sums(stats: Any) -> Counter[str]:
+    """everything in an answer to SUMS that can be added"""
+    found: Counter[str] = Counter()
+    for name in COUNTS:
+        found[name] += stats[name] or 0
+    found["traffic"] = round(stats["traffic"]["numerator"] or 0, 5)
+    found["minutes"] = stats["minutesOfUse"]["numerator"] or 0
+    for money in stats["cost"]["amounts"] or []:
+        found[f"cost {money['currency']}"] = Decimal(money["amount"])  # type: ignore[assignment]
+    return found
+
+
+def added(*parts: Counter[str]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        for name, value in part.items():
+            total[name] += value
+    return rounded(total)
+
+
+def rounded(figures: Counter[str]) -> Counter[str]:
+    return Counter({name: round(value, 4) for name, value in figures.items() if value})
+
+
+@laws
+@given(
+    sources=vendors,
+    seed=st.integers(0, 10_000),
+    count=st.integers(0, 60),
+    days=st.sampled_from([0.05, 1.0, 20.0]),
+    share=st.floats(0.05, 0.95),
+)
+def test_two_windows_add_up_to_both_and_groups_to_the_whole(
+    sources: list[str], seed: int, count: int, days: float, share: float
+) -> None:
+    calls = history(seed, count, days)
+    first = UNTIL - timedelta(days=days)
+    middle = (first + (UNTIL - first) * share).replace(microsecond=0)
+
+    async def work() -> None:
+        async with product(*sources, calls=calls, clock=Clock()) as api:
+            keys = ", groupBy: [SOURCE, DIRECTION, HOUR]"
+            whole = await ask(
+                api, f"{SUMS} complete groups {{ {SUMS} }}", SINCE, UNTIL, keys
+            )
+            parts = [
+                await ask(api, SUMS, SINCE, middle),
+                await ask(api, SUMS, middle, UNTIL),
+            ]
+            assert whole["complete"]
+            assert added(*map(sums, parts)) == rounded(sums(whole))
+            assert added(*map(sums, whole["groups"])) == rounded(sums(whole))
+            kinds = COUNTS[1:9]
+            assert sum(whole[kind] or 0 for kind in kinds) == whole["offered"]
+
+    run(work)
+
+
+def overlap(call: company.Call, since: datetime, until: datetime) -> float:
+    """seconds of a call within a span, by the truth"""
+    begin, end = max(call.started_at, since), min(call.ended_at, until)
+    return max(0.0, (end - begin).total_seconds())
+
+
+def most_at_once(calls: list[company.Call], since: datetime, until: datetime) -> int:
+    inside = [(max(c.started_at, since), min(c.ended_at, until)) for c in calls]
+    inside = [(a, b) for a, b in inside if a < b]
+    return max((sum(1 for c, d in inside if c <= a < d) for a, _ in inside), default=0)
+
+
+@laws
+@given(
+    sources=st.lists(st.sampled_from(["vcclive", "voicenter"]), min_size=1, unique=True),
+    seed=st.integers(0, 10_000),
+    count=st.integers(0, 80),
+    days=st.sampled_from([0.02, 0.2, 3.0]),
+)
+def test_traffic_peaks_and_top_lists_are_the_oracles(
+    sources: list[str], seed: int, count: int, days: float
+) -> None:
+    """Over the vendors that tell the end of every call, in whole seconds."""
+    calls = [c for c in history(seed, count, days) if c.outcome != "voicemail"]
+    told = [c for source in sources for c in calls if known_to(source, c)]
+    since, until = UNTIL - timedelta(days=days / 2), UNTIL
+
+    async def work() -> None:
+        async with product(*sources, calls=calls, clock=Clock()) as api:
+            top = "topCallers(first: 5) { entries { value calls } }"
+            fields = "traffic { value numerator denominator } peakConcurrency { value }"
+            stats = await ask(
+                api,
+                f"{fields} {top} fixed: busyHour {{ value since until }} sliding: "
+                f"busyHour(kind: SLIDING) {{ value }} groups {{ keys {{ since until }} {fields} }}",
+                since,
+                until,
+                ", groupBy: [HOUR]",
+            )
+            seconds = sum(overlap(c, since, until) for c in told)
+            assert round(stats["traffic"]["numerator"], 3) == seconds
+            assert stats["traffic"]["denominator"] == (until - since).total_seconds()
+            assert (stats["peakConcurrency"]["value"] or 0) == most_at_once(told, since, until)
+            hours: dict[datetime, float] = {}
+            for group in stats["groups"]:
+                begin, end = (
+                    datetime.fromisoformat(group["keys"][0][name]) for name in ("since", "until")
+                )
+                begin, end = max(begin, since), min(end, until)
+                expected = sum(overlap(c, begin, end) for c in told)
+                assert round(group["traffic"]["numerator"], 3) == expected
+                assert group["traffic"]["denominator"] == (end - begin).total_seconds()
+                assert (group["peakConcurrency"]["value"] or 0) == most_at_once(told, begin, end)
+                hours[begin] = expected
+            if seconds:
+                assert round(stats["fixed"]["value"] * 3600, 3) == max(hours.values())
+                quarter = since.replace(minute=0, second=0) - timedelta(hours=1)
+                best = 0.0
+                while quarter < until:
+                    span = (max(quarter, since), min(quarter + timedelta(hours=1), until))
+                    best = max(best, sum(overlap(c, *span) for c in told))
+                    quarter += timedelta(minutes=15)
+                assert round(stats["sliding"]["value"] * 3600, 3) == best
+            inbound = Counter(
+                c.caller.number
+                for c in told
+                if c.direction == "inbound" and since <= c.started_at < until
+            )
+            ranked = sorted(inbound.items(), key=lambda item: (-item[1], item[0]))
+            found = [
+                (e["value"], e["calls"])
+                for e in stats["topCallers"]["entries"]
+                if e["value"] in inbound
+            ]
+            assert found == ranked[: len(found)]
+
+    run(work)
+
+
+@laws
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 60), added_one=st.sampled_from(vendor_names()))
+def test_another_source_never_changes_a_sources_figures(
+    seed: int, count: int, added_one: str
+) -> None:
+    calls = history(seed, count, 5.0)
+    own = {"vendor": "yeastar", "id": "own"}
+    keys = ", groupBy: [SOURCE]"
+    fields = (
+        f"groups {{ keys {{ value }} {SUMS} peakConcurrency {{ value since }} "
+        "serviceLevel { value } partial: busyHour { value since partial } }"
+    )
+
+    async def work() -> None:
+        async with product(own, calls=calls, clock=Clock()) as api:
+            alone = await ask(api, fields, SINCE, UNTIL, keys)
+        async with product(
+            own, {"vendor": added_one, "id": "other"}, calls=calls, clock=Clock()
+        ) as api:
+            together = await ask(api, fields, SINCE, UNTIL, keys)
+            mine = [g for g in together["groups"] if g["keys"][0]["value"] == "own"]
+            assert mine == alone["groups"]
+        async with product(
+            {"vendor": added_one, "id": "other"}, own, calls=calls, clock=Clock()
+        ) as api:
+            api.worlds["other"].fault("status", status=500, times=-1)
+            broken = await ask(api, f"complete {fields}", SINCE, UNTIL, keys)
+            assert broken["groups"] == alone["groups"]
+            assert not broken["complete"] or not calls
+
+    run(work)
+
+
+@laws
+@given(sources=vendors, seed=st.integers(0, 10_000), count=st.integers(0, 60))
+def test_statistics_count_the_calls_that_a_list_shows(
+    sources: list[str], seed: int, count: int
+) -> None:
+    calls = history(seed, count, 8.0)
+    window = f'filter: {{since: "{SINCE.isoformat()}", until: "{UNTIL.isoformat()}"}}'
+
+    async def work() -> None:
+        async with product(*sources, calls=calls, clock=Clock()) as api:
+            nodes = await api.pages("source { id } direction talkSeconds", window, first=50)
+            stats = await ask(
+                api,
+                "offered talkSeconds legsFolded byDirection { direction offered } "
+                "outcomes { source { id } records }",
+                SINCE,
+                UNTIL,
+            )
+            assert stats["offered"] == len(nodes)
+            assert stats["offered"] == sum(known_to(s, c) for s in sources for c in calls)
+            assert (stats["talkSeconds"] or 0) == sum(n["talkSeconds"] or 0 for n in nodes)
+            ways = {d["direction"]: d["offered"] for d in stats["byDirection"]}
+            assert ways == Counter(node["direction"] for node in nodes)
+            told = {o["source"]["id"]: o["records"] for o in stats["outcomes"]}
+            by_source = Counter(node["source"]["id"] for node in nodes)
+            assert told == {source: by_source[source] for source in sources}
+            if sources == ["yeastar"]:
+                assert stats["legsFolded"] == sum(len(call.legs) for call in calls)
+
+    run(work)
+
+
+@laws
+@given(order=st.permutations(list(vendor_names())), size=st.sampled_from([2, 3, 7]))
+def test_the_order_of_reading_does_not_matter(order: list[str], size: int) -> None:
+    """Sources in any order, the first one in pages so small that it comes last."""
+    fields = f"{SUMS} peakConcurrency {{ value since }} topCallers {{ entries {{ value text }} }}"
+    since, until = CALLS[0].started_at, CALLS[-1].started_at + timedelta(hours=1)
+
+    async def work() -> None:
+        async with product(*vendor_names(), calls=CALLS, clock=Clock()) as api:
+            plain = await ask(api, fields, since, until)
+        slow = [
+            {"vendor": name, "options": {"page_size": size}} if name == "portsip" else name
+            for name in order
+        ]
+        async with product(*slow, calls=CALLS, clock=Clock()) as api:
+            assert await ask(api, fields, since, until) == plain
+
+    run(work)
