@@ -191,6 +191,9 @@ def page(
             plan.not_asked.append(made)
         else:
             plan.sources.append(made)
+    if repairs is not None and not plan.sources and not plan.not_asked:
+        side = next(name for name, cursor in cursors.items() if cursor.source is not None)
+        raise BadUserInput(side, f"this `{side}` repairs a source that is no longer there")
     return plan
 
 

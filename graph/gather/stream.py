@@ -33,6 +33,9 @@ _WHOLE = 1000
 """as many rows as a page may have, where all are needed"""
 
 
+_MOST_ROWS = 10_000
+
+
 class Moved(Exception):
     """The vendor's list changed while it was read, so a position means nothing any more."""
 
@@ -127,6 +130,7 @@ class Stream:
             return
         try:
             await self._pull_sorted()
+            self._ask_for_more()
         except Moved:
             self._forget_position()
         except pieces.NotSorted:
@@ -147,6 +151,12 @@ class Stream:
     def _read_whole(self) -> None:
         self.shape = msgspec.structs.replace(self.shape, sorted=False)
         self.ask = msgspec.structs.replace(self.ask, shape=self.shape)
+
+    def _ask_for_more(self) -> None:
+        """Who needs one page more probably needs several: each asks for twice the last one's rows"""
+        amount = min(self.ask.amount * 2, _MOST_ROWS)
+        self.ask = msgspec.structs.replace(self.ask, amount=amount)
+        self._planned = msgspec.structs.replace(self._planned, amount=amount)
 
     def _forget_position(self) -> None:
         self._offset = None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry import Schema
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -39,10 +43,19 @@ class GraphSchema(Schema):
             present(error)
 
 
+_NO_OPERATION = (
+    GraphQLError,
+    MissingQueryError,
+    CannotGetOperationTypeError,
+    InvalidOperationTypeError,
+)
+"""what is wrong with a query that cannot be executed"""
+
+
 def present(error: GraphQLError) -> None:
     """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL."""
     cause = error.original_error
-    if cause is None or isinstance(cause, GraphQLError):
+    if cause is None or isinstance(cause, _NO_OPERATION):
         error.extensions = {"code": "GRAPHQL_INVALID", **(error.extensions or {})}
         return
     if isinstance(cause, GraphError):
@@ -51,6 +64,18 @@ def present(error: GraphQLError) -> None:
     log.error("unexpected %s at %s", type(cause).__name__, error.path, exc_info=cause)
     error.message = "something unexpected went wrong; the server's log has the details"
     error.extensions = {"code": "INTERNAL"}
+
+
+class Parsed(ParserCache):
+    """Parses each text once; what cannot be parsed is left to Strawberry, which tells so."""
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        with suppress(GraphQLSyntaxError):
+            context.graphql_document = self.cached_parse_document(
+                context.query, **context.parse_options
+            )
+        yield
 
 
 class Explained(SchemaExtension):
@@ -71,7 +96,7 @@ def build() -> GraphSchema:
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[
             # One of its own for each operation; what they keep, all of them share.
-            lambda: ParserCache(maxsize=500),
+            lambda: Parsed(maxsize=500),
             lambda: ValidationCache(maxsize=500),
             Explained,
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import strawberry
 
@@ -120,9 +121,10 @@ class Query(ReportQuery):
         largest = info.context.settings.max_page_size
         if len(ids) > largest:
             raise BadUserInput("ids", f"at most {largest} ids may be asked for at once")
-        return list(
-            await asyncio.gather(*(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)))
+        found: list[Any] = await asyncio.gather(
+            *(_node(info, id, f"ids[{n}]") for n, id in enumerate(ids)), return_exceptions=True
         )
+        return found  # an exception becomes the error of its own place, and costs no other
 
     @strawberry.field(description="Calls." + _LIST)
     async def call_records(

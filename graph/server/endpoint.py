@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -36,6 +37,29 @@ class Socket(ASGIWebSocketAdapter):
             raise WebSocketDisconnected from gone
 
 
+class Message(msgspec.Struct):
+    """Any message of `graphql-transport-ws`"""
+
+    type: str
+    id: str = ""
+    payload: dict[str, Any] | None = None
+
+
+class Payload(msgspec.Struct, rename="camel"):
+    """What a message that asks for an operation holds"""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+
+
+class Subscribe(msgspec.Struct):
+    """A message that asks for an operation"""
+
+    id: str
+    payload: Payload
+
+
 class Operations(BaseGraphQLTransportWSHandler[Context, None]):
     """The operations of one WebSocket, which stays open long after one of them has its deadline"""
 
@@ -47,6 +71,20 @@ class Operations(BaseGraphQLTransportWSHandler[Context, None]):
     @context.setter
     def context(self, given: Context) -> None:
         self._first = given
+
+    async def handle_message(self, message: Any) -> None:
+        # Strawberry takes it on trust that the parts of a message are what they should be.
+        try:
+            if msgspec.convert(message, Message).type == "subscribe":
+                msgspec.convert(message, Subscribe)
+        except msgspec.ValidationError:
+            await self.handle_invalid_message("Failed to parse message")
+        else:
+            await super().handle_message(message)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> None:
+        """None ever: what is wrong with one operation is told, and the others go on."""
 
 
 class Endpoint(GraphQL[Context, None]):

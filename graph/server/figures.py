@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from graph.config import Settings
 from graph.errors import BadUserInput, ConfigError
+from graph.observe import system_timer
 from graph.server.app import Graph
 from graph.stats import chart
 from graph.stats.groups import zone_named
@@ -41,19 +42,21 @@ def run(
         if meter is not None:
             print(meter.line(source, share, calls), end="", file=sys.stderr, flush=True)
 
+    timer = system_timer()
+    now = timer.now()
+    window = {
+        "since": when("--since", since, now, zone),
+        "until": now if until is None else when("--until", until, now, zone),
+    }
+    variables = {
+        "filter": {name: moment.isoformat() for name, moment in window.items()},
+        "groupBy": keys,
+        "timeZone": time_zone,
+    }
+
     async def answered() -> dict[str, Any]:
-        graph = Graph(settings)
+        graph = Graph(settings, timer=timer)
         try:
-            now = graph.timer.now()
-            window = {
-                "since": _when("--since", since, now, zone),
-                "until": now if until is None else _when("--until", until, now, zone),
-            }
-            variables = {
-                "filter": {name: moment.isoformat() for name, moment in window.items()},
-                "groupBy": keys,
-                "timeZone": time_zone,
-            }
             return await graph.ask(chart.QUERY, variables, progress=told)
         finally:
             await graph.close()
@@ -92,7 +95,7 @@ def _key(name: str) -> str:
     return key
 
 
-def _when(option: str, text: str, now: datetime, zone: ZoneInfo) -> datetime:
+def when(option: str, text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """A moment as a person writes it; without an offset it is in the zone"""
     ago = re.fullmatch(r"(\d{1,5})([mhdw])", text)
     try:

@@ -96,7 +96,8 @@ def test_what_is_no_cursor_is_refused(side: str) -> None:
             cursor, node = page["pageInfo"]["endCursor"], page["nodes"][0]["id"]
             texts = (
                 "", " ", "x", "null", cursor[:-1], cursor[1:], cursor + "A", cursor + "=",
-                " " + cursor, cursor + "\n", cursor.lower(), cursor * 2, node, "é", "\0", "A" * 9999,
+                " " + cursor, cursor + "\n", cursor.lower(), cursor * 2, node, "é", "\0",
+                "A" * 9999,
             )  # fmt: skip
             for text in texts:
                 message = await refused(api, side, **{side: text})
@@ -148,8 +149,10 @@ def test_the_same_filter_in_other_words_is_the_same_question() -> None:
     async def work() -> None:
         async with product("portsip", "yeastar", calls=CALLS) as api:
             cursor = (await given(api, first=5))["pageInfo"]["endCursor"]
-            there = {"filter": {"since": "2026-02-25T01:00:00+01:00", "until": None}}
-            assert await given(api, after=cursor, **there) == await given(api, after=cursor)
+            there: dict[str, Any] = {
+                "filter": {"since": "2026-02-25T01:00:00+01:00", "until": None}
+            }
+            assert await given(api, after=cursor, filter=there) == await given(api, after=cursor)
 
     run(work)
 
@@ -238,7 +241,7 @@ def test_fifty_come_where_no_amount_is_given_and_the_largest_page_is_given_whole
 def test_any_two_edges_bound_what_stands_between_them(vendor: str, order: str) -> None:
     async def work() -> None:
         async with product(vendor, "portsip" if vendor != "portsip" else "yeastar",
-                           calls=CALLS[:5]) as api:  # fmt: skip
+                           calls=CALLS[:4]) as api:  # fmt: skip
             whole = await given(api, order=order)
             nodes, cursors = whole["nodes"], [edge["cursor"] for edge in whole["edges"]]
             assert [edge["node"] for edge in whole["edges"]] == nodes
@@ -305,7 +308,7 @@ def test_what_follows_and_what_comes_before_is_told_truly(order: str, vendor: st
 
 
 @pytest.mark.parametrize("amount", [{"first": 0}, {"last": 0}], ids=["first", "last"])
-def test_a_page_of_none_gives_and_owes_nothing(amount: Mapping[str, int]) -> None:
+def test_a_page_of_none_gives_and_owes_nothing(amount: Mapping[str, Any]) -> None:
     async def work() -> None:
         async with product("portsip", "yeastar", calls=CALLS) as api:
             api.worlds["yeastar"].fault("html", times=0, path="/cdr/")
@@ -464,14 +467,14 @@ def test_the_count_of_a_list_that_a_source_owes_to_is_no_exact_one() -> None:
 def test_calls_that_come_after_page_one_appear_on_no_later_page(
     bounded: bool, order: str, vendor: str
 ) -> None:
-    if not bounded and order == OLDEST and vendor == "vcclive":
-        pytest.skip("asked from the beginning of time, VCC Live is read day by day")
     late = company.calls(
         seed=4, count=8, until=NOW + timedelta(hours=2), days=1 / 24, first_number=900
     )
 
     async def work() -> None:
-        source = {"vendor": vendor, "requests_per_second": 1000}
+        # A list that is kept by days is not read from the beginning of time.
+        options = {"records_since": "2026-02-20"} if vendor == "vcclive" else {}
+        source = {"vendor": vendor, "requests_per_second": 1000, "options": options}
         async with product(source, calls=CALLS) as api:
             filter = {} if bounded else {"since": None}
             page = await given(api, first=4, order=order, filter=filter)

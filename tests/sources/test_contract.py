@@ -13,9 +13,8 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo
@@ -57,15 +56,18 @@ class Listing(NamedTuple):
     one: str
     type: str
 
-    def query(
-        self, fields: str, filter: str = "", *, first: int = 500, since: str = SINCE
-    ) -> str:
-        """The whole list in one page, as `page`"""
+    def query(self, fields: str, *, first: int = 500) -> str:
+        """The whole list in one page, as `page`; it takes the variable `filter`"""
         return (
-            f"{{ page: {self.root}(first: {first}, {self.unit} "
-            f'filter: {{since: "{since}" {filter}}}) {{ nodes {{ {fields} }} complete '
+            f"query($filter: CallFilter) {{ page: {self.root}(first: {first}, {self.unit} "
+            f"filter: $filter) {{ nodes {{ {fields} }} complete "
             "outcomes { source { id } state message records repairCursor } } }"
         )
+
+
+def window(**conditions: Any) -> dict[str, Any]:
+    """A filter of the days in which the company's calls are"""
+    return {"since": SINCE, **conditions}
 
 
 CALLS = Listing("calls", "callRecords", "", "callRecord", "CallRecord")
@@ -340,31 +342,60 @@ def everything(name: str, listing: Listing, *, without: Iterable[str] = ("record
     return list(leaves(SCHEMA.type_map[listing.type], name, without=frozenset(without)))
 
 
-def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What the work gives, whether or not somebody's event loop is running"""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(work())).result()
+class Bench:
+    """Products that tests only read from: one for each vendor, and one with many small pages"""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._apis: dict[tuple[str, bool], Api] = {}
+        self._lists: dict[tuple[str, Listing], list[dict[str, Any]]] = {}
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    def api(self, name: str, *, small: bool = False) -> Api:
+        key = name, small
+        if key not in self._apis:
+            options = SMALL[name] if small else WIDE.get(name, {})
+            opening = around(brisk(name, options=dict(options)))
+            self._apis[key] = self.run(self._stack.enter_async_context(opening))
+        return self._apis[key]
+
+    def good(self, name: str, query: str, **variables: Any) -> Any:
+        """The data of a query that must not have errors"""
+        return self.run(self.api(name).good(query, **variables))
+
+    def whole(self, name: str, listing: Listing) -> list[dict[str, Any]]:
+        """All entries of a list with all their fields, newest first"""
+        if (name, listing) not in self._lists:
+            fields = select(everything(name, listing))
+            page = self.good(name, listing.query(fields), filter=window())["page"]
+            assert page["complete"], page["outcomes"]
+            self._lists[name, listing] = page["nodes"]
+        return self._lists[name, listing]
+
+    def rows(self, name: str, listing: Listing | None = None) -> list[dict[str, Any]]:
+        """The rows that the vendor sent, of one of its lists"""
+        if listing is None:
+            listing = CALLS if vendor(name).records else LOGS
+        return [entry["raw"] for entry in self.whole(name, listing)]
+
+    def shown(self, name: str) -> str:
+        """A source's calls as JSON where no other source is asked"""
+        entries = self.whole(name, CALLS)
+        return json.dumps(chosen(entries, SHOWN))
+
+    def close(self) -> None:
+        self.run(self._stack.aclose())
+        self._runner.close()
 
 
-@cache
-def whole(name: str, listing: Listing) -> list[dict[str, Any]]:
-    """All entries of a list with all their fields, newest first"""
-
-    async def work() -> list[dict[str, Any]]:
-        async with around(brisk(name)) as api:
-            data = await api.good(listing.query(select(everything(name, listing))))
-            assert data["page"]["complete"], data["page"]["outcomes"]
-            nodes: list[dict[str, Any]] = data["page"]["nodes"]
-            return nodes
-
-    return apart(work)
-
-
-def rows(name: str, listing: Listing | None = None) -> list[dict[str, Any]]:
-    """The rows that the vendor sent, of one of its lists"""
-    if listing is None:
-        listing = CALLS if vendor(name).records else LOGS
-    return [entry["raw"] for entry in whole(name, listing)]
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.close()
 
 
 def second(text: str) -> str:

@@ -182,7 +182,7 @@ def test_each_variant_of_the_service_level_on_one_example() -> None:
     async def work() -> None:
         async with product("yeastar", calls=CALLS) as api:
             levels = {
-                variant: f'{variant}: serviceLevel(seconds: 20, variant: {variant}, '
+                variant: f"{variant}: serviceLevel(seconds: 20, variant: {variant}, "
                 "shortAbandonSeconds: 15) { value numerator denominator arguments { name value } }"
                 for variant in (
                     "OF_ANSWERED", "OF_OFFERED", "OF_OFFERED_LESS_ABANDONED", "WITH_ABANDONED",
@@ -295,7 +295,9 @@ def test_only_the_fields_of_the_selected_figures_are_asked_of_a_vendor() -> None
             assert "owner" not in asked
             assert "link" not in asked
             answered = await api.ask(
-                "query($f: CallFilter!) { stats(filter: $f, options: {explain: true}) { offered } }",
+                "query($f: CallFilter!, $o: AskOptions!) "
+                "{ stats(filter: $f, options: $o) { offered } }",
+                o={"explain": True},
                 f=WINDOW,
             )
             plan = answered.extensions["plan"][0]
@@ -415,9 +417,7 @@ def test_several_keys_group_by_each_combination_that_occurs() -> None:
 def test_keys_of_a_call(key: str, expected: dict[str | None, int]) -> None:
     async def work() -> None:
         async with product("yeastar", calls=CALLS) as api:
-            stats = await ask(
-                api, "groups { keys { value } offered }", f", groupBy: [{key}]"
-            )
+            stats = await ask(api, "groups { keys { value } offered }", f", groupBy: [{key}]")
             found = {g["keys"][0]["value"]: g["offered"] for g in stats["groups"]}
             assert found == expected
 

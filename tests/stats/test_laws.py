@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.sources import company, vendor_names
-from tests.gather.test_pages import history, known_to, laws, vendors
+from tests.gather.test_pages import CASES, history, known_to, laws, vendors
 from tests.stats.small import CALLS
 from tests.support import NOW, Api, Clock, product, run
 
-SINCE = NOW - timedelta(days=21)
+some = settings(laws, max_examples=max(6, CASES // 4))
+"""each case asks whole products several times over"""
+
+SINCE = NOW - timedelta(days=6)
 UNTIL = NOW - timedelta(hours=4)
 
 COUNTS = (
@@ -26,9 +29,7 @@ SUMS = f"""{" ".join(COUNTS)} traffic {{ numerator }} cost {{ amounts {{ amount 
     minutesOfUse(rounding: MINUTE_UP) {{ numerator }}"""
 
 
-async def ask(
-    api: Api, fields: str, since: datetime, until: datetime, arguments: str = ""
-) -> Any:
+async def ask(api: Api, fields: str, since: datetime, until: datetime, arguments: str = "") -> Any:
     data = await api.good(
         f"query($f: CallFilter!) {{ stats(filter: $f{arguments}) {{ {fields} }} }}",
         f={"since": since.isoformat(), "until": until.isoformat()},
@@ -60,12 +61,12 @@ def rounded(figures: Counter[str]) -> Counter[str]:
     return Counter({name: round(value, 4) for name, value in figures.items() if value})
 
 
-@laws
+@some
 @given(
     sources=vendors,
     seed=st.integers(0, 10_000),
     count=st.integers(0, 60),
-    days=st.sampled_from([0.05, 1.0, 20.0]),
+    days=st.sampled_from([0.05, 1.0, 5.0]),
     share=st.floats(0.05, 0.95),
 )
 def test_two_windows_add_up_to_both_and_groups_to_the_whole(
@@ -78,9 +79,7 @@ def test_two_windows_add_up_to_both_and_groups_to_the_whole(
     async def work() -> None:
         async with product(*sources, calls=calls, clock=Clock()) as api:
             keys = ", groupBy: [SOURCE, DIRECTION, HOUR]"
-            whole = await ask(
-                api, f"{SUMS} complete groups {{ {SUMS} }}", SINCE, UNTIL, keys
-            )
+            whole = await ask(api, f"{SUMS} complete groups {{ {SUMS} }}", SINCE, UNTIL, keys)
             parts = [
                 await ask(api, SUMS, SINCE, middle),
                 await ask(api, SUMS, middle, UNTIL),
@@ -106,7 +105,7 @@ def most_at_once(calls: list[company.Call], since: datetime, until: datetime) ->
     return max((sum(1 for c, d in inside if c <= a < d) for a, _ in inside), default=0)
 
 
-@laws
+@some
 @given(
     sources=st.lists(st.sampled_from(["vcclive", "voicenter"]), min_size=1, unique=True),
     seed=st.integers(0, 10_000),
@@ -173,8 +172,10 @@ def test_traffic_peaks_and_top_lists_are_the_oracles(
     run(work)
 
 
-@laws
-@given(seed=st.integers(0, 10_000), count=st.integers(0, 60), added_one=st.sampled_from(vendor_names()))
+@some
+@given(
+    seed=st.integers(0, 10_000), count=st.integers(0, 60), added_one=st.sampled_from(vendor_names())
+)
 def test_another_source_never_changes_a_sources_figures(
     seed: int, count: int, added_one: str
 ) -> None:
@@ -206,16 +207,17 @@ def test_another_source_never_changes_a_sources_figures(
     run(work)
 
 
-@laws
+@some
 @given(sources=vendors, seed=st.integers(0, 10_000), count=st.integers(0, 60))
 def test_statistics_count_the_calls_that_a_list_shows(
     sources: list[str], seed: int, count: int
 ) -> None:
-    calls = history(seed, count, 8.0)
+    calls = history(seed, count, 5.0)
     window = f'filter: {{since: "{SINCE.isoformat()}", until: "{UNTIL.isoformat()}"}}'
 
     async def work() -> None:
-        async with product(*sources, calls=calls, clock=Clock()) as api:
+        patient = {"deadline_ms": 120_000}
+        async with product(*sources, calls=calls, clock=Clock(), server=patient) as api:
             nodes = await api.pages("source { id } direction talkSeconds", window, first=50)
             stats = await ask(
                 api,
@@ -238,7 +240,7 @@ def test_statistics_count_the_calls_that_a_list_shows(
     run(work)
 
 
-@laws
+@some
 @given(order=st.permutations(list(vendor_names())), size=st.sampled_from([2, 3, 7]))
 def test_the_order_of_reading_does_not_matter(order: list[str], size: int) -> None:
     """Sources in any order, the first one in pages so small that it comes last."""
