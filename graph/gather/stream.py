@@ -153,7 +153,7 @@ class Stream:
         self.ask = msgspec.structs.replace(self.ask, shape=self.shape)
 
     def _ask_for_more(self) -> None:
-        """Who needs one page more probably needs several: each asks for twice the last one's rows"""
+        """Who needs one page more probably needs several: each asks for twice as many rows"""
         amount = min(self.ask.amount * 2, _MOST_ROWS)
         self.ask = msgspec.structs.replace(self.ask, amount=amount)
         self._planned = msgspec.structs.replace(self._planned, amount=amount)

@@ -439,7 +439,6 @@ class Manifest(msgspec.Struct, frozen=True):
     logs_note: str
     records: Resource | None = None
     native_stats: Callable[[Site, NativeBounds], Request] | None = None
-    """asks for the figures that the vendor counts itself"""
     read_native_stats: Callable[[Reply], Mapping[CallDirection, NativeCounts]] | None = None
     reports: Reports | None = None
     judge: Callable[[Reply, Request], SourceError | Expired | None] = lambda _reply, _request: None
@@ -449,12 +448,3 @@ class Manifest(msgspec.Struct, frozen=True):
     page_rows: int = 100
     reach_rows: int | None = None
     sorts: bool = True
-
-
-PUSHABLE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+*#@._-")
-"""the only characters that are ever put into a vendor's filter expression"""
-
-
-def pushable(values: tuple[Any, ...]) -> bool:
-    """Every value is safe text for a vendor's filter expression"""
-    return all(isinstance(v, str) and v and PUSHABLE.issuperset(v) for v in values)

@@ -194,6 +194,17 @@ def constant(value: T) -> Callable[..., T]:
     return lambda *_: value
 
 
+# ---------------------------------------------------------------- text for a vendor
+
+PUSHABLE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+*#@._-")
+"""the only characters that are ever put into a vendor's filter expression"""
+
+
+def pushable(values: tuple[Any, ...]) -> bool:
+    """Every value is safe text for a vendor's filter expression"""
+    return all(isinstance(v, str) and v and PUSHABLE.issuperset(v) for v in values)
+
+
 # ---------------------------------------------------------------- compiling
 
 _NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}

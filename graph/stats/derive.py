@@ -14,9 +14,7 @@ from graph.stats.book import Reading
 from graph.stats.sums import OUTCOMES, UNKNOWN_END
 from graph.stats.traffic import at_us, busy_hour
 from graph.types.call import CallDirection
-from graph.types.inputs import camel
-from graph.types.scalars import Long, Money
-from graph.types.stats import (
+from graph.types.figure import (
     CostFigure,
     DirectionCounts,
     Excluded,
@@ -30,6 +28,8 @@ from graph.types.stats import (
     TopEntry,
     TopList,
 )
+from graph.types.inputs import camel
+from graph.types.scalars import Long, Money
 
 Arguments = Mapping[str, Any]
 Derivation = Callable[[Reading, Arguments, FigureDefinition], Any]

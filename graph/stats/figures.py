@@ -14,9 +14,9 @@ from graph.stats import derive, returns, sums
 from graph.stats.book import Reading
 from graph.stats.derive import Arguments, Derivation
 from graph.stats.sums import LONGEST_THRESHOLD_SECONDS, OUTCOMES
+from graph.types.figure import Caveat, FigureDefinition
 from graph.types.inputs import camel
 from graph.types.scalars import Long
-from graph.types.stats import Caveat, FigureDefinition
 
 
 class Row(NamedTuple):

@@ -34,24 +34,31 @@ class LateCosts:
 
     def __init__(self, run: Run, trace: Trace) -> None:
         self.run = run
-        pace = run.live.pace
-        by_rate = int(pace.burst + max(0.0, trace.remaining_seconds) * pace.requests_per_second)
-        most = by_rate if trace.max_requests is None else min(by_rate, trace.max_requests)
-        self.allowed = min(LARGEST, most)
+        self._trace = trace
         self._calls: list[tuple[RowKey, tuple[Group, ...]]] = []
         self._by_group: Counter[Group] = Counter()
 
     def add(self, entry: Entry, groups: tuple[Group, ...]) -> None:
         self._by_group.update(groups)
-        if self._by_group.total() and len(self._calls) <= self.allowed:
+        if len(self._calls) <= LARGEST:
             self._calls.append((RowKey(entry.key.row, entry.key.started_at), groups))
+
+    def _allowed(self) -> int:
+        """How many requests there is time and leave for, now that the calls are known"""
+        trace, pace = self._trace, self.run.live.pace
+        by_rate = int(pace.burst + max(0.0, trace.remaining_seconds) * pace.requests_per_second)
+        most = min(LARGEST, by_rate)
+        if trace.max_requests is not None:
+            most = min(most, trace.max_requests - trace.issued)
+        return max(0, most)
 
     async def fill(self, loaders: Loaders) -> None:
         """Asks for the costs and adds them to their groups, or says why not"""
-        if len(self._calls) > self.allowed:
+        allowed = self._allowed()
+        if len(self._calls) > allowed:
             why = (
                 f"{self.run.live.manifest.title} tells a cost only in a further request for each "
-                f"call, and no more than {self.allowed} of those are possible"
+                f"call, and no more than {allowed} of those are possible"
             )
             for group, count in self._by_group.items():
                 group.states["cost"].untold[why] += count

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
 from graph.stats.groups import QUARTER_SECONDS, Calendar
-from graph.types.stats import BusyHourKind, StatsKey
+from graph.types.figure import BusyHourKind
+from graph.types.stats import StatsKey
 
 QUARTER_US = QUARTER_SECONDS * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

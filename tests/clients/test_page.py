@@ -1,37 +1,29 @@
 """The page at the GraphQL endpoint, in a real browser that can reach nothing but this machine."""
 
+import asyncio
 import importlib.util
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import httpx
 import pytest
-import strawberry
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp
-from strawberry.asgi import GraphQL
+from starlette.routing import Mount
 
 from graph.server import page
+from graph.server.app import create_app
+from graph.server.examples import FIRST
+from graph.sources import vendor_names
 from tests.clients.chromium import Chromium, find_chromium
 from tests.clients.serving import serve
-
-DEFAULT_QUERY = """\
-# </script><script>document.title = "broken out"</script> <!-- &
-query Greet($name: String! = "you") {
-  greeting(name: $name) {
-    text
-  }
-}
-"""
+from tests.support import product
 
 EDITOR = ".graphiql-query-editor"
 VARIABLES = ".graphiql-editor-tool .graphiql-editor:not(.hidden)"
@@ -61,52 +53,18 @@ def has_focus(selector: str) -> str:
     return f"document.activeElement.closest({json.dumps(selector)}) !== null"
 
 
-@strawberry.type
-class Greeting:
-    text: str
-
-
-@strawberry.type(description="What there is to ask for.")
-class Query:
-    @strawberry.field
-    def greeting(self, name: str) -> Greeting:
-        return Greeting(text=f"Hello, {name}!")
-
-
-@strawberry.type
-class Subscription:
-    @strawberry.subscription
-    async def count(self, to: int) -> AsyncIterator[int]:
-        for number in range(1, to + 1):
-            yield number
-
-
-class Endpoint(GraphQL[None, None]):
-    async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(
-            page.page_html(DEFAULT_QUERY),
-            headers={"Content-Security-Policy": page.CONTENT_SECURITY_POLICY},
-        )
-
-
-def application() -> ASGIApp:
-    endpoint = Endpoint(strawberry.Schema(Query, subscription=Subscription))
-    return Starlette(
-        routes=[
-            Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", endpoint),
-            Mount("/graphql/page", page.assets()),
-        ]
-    )
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    """The product over five simulated systems, with the example that `demo` shows"""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        api = runner.run(stack.enter_async_context(product(*vendor_names(), count=200)))
+        with serve(create_app(api.graph, example=FIRST)) as url:
+            yield url
+        runner.run(stack.aclose())
 
 
 @pytest.fixture(scope="module")
-def base() -> Iterator[str]:
-    with serve(application()) as url:
-        yield url
-
-
-@pytest.fixture
 def browser() -> Iterator[Chromium]:
     executable = find_chromium()
     if executable is None:
@@ -119,9 +77,14 @@ def browser() -> Iterator[Chromium]:
 
 @pytest.fixture
 def opened(browser: Chromium, base: str) -> Iterator[Chromium]:
-    """The browser with the page open; afterwards, the page must have been content and at home."""
+    """The browser at its first visit; afterwards, the page must have been content and at home."""
+    browser.navigate("about:blank")
+    browser._call("Storage.clearDataForOrigin", {"origin": base, "storageTypes": "all"})
+    browser._call("Emulation.clearDeviceMetricsOverride", {})
+    browser.requests.clear()
+    browser.console.clear()
     browser.navigate(f"{base}/graphql")
-    browser.wait_for(f"{lines(EDITOR)}.includes('greeting(name: $name)')")
+    browser.wait_for(f"{lines(EDITOR)}.includes('callRecords(first: 20)')")
     yield browser
     here = (f"{base}/", f"{base.replace('http', 'ws')}/", "data:")
     assert [url for url in browser.requests if not url.startswith(here)] == []
@@ -129,28 +92,45 @@ def opened(browser: Chromium, base: str) -> Iterator[Chromium]:
     assert browser.console == []
 
 
-def test_it_shows_and_runs_the_default_query(opened: Chromium) -> None:
-    assert "query Greet(" in opened.evaluate(lines(EDITOR))
+def enlarge(browser: Chromium) -> None:
+    """Make room for every line: an editor has only those in its page that can be seen."""
+    size = {"width": 1280, "height": 9000, "deviceScaleFactor": 1, "mobile": False}
+    browser._call("Emulation.setDeviceMetricsOverride", size)
+
+
+def test_it_opens_with_the_example_and_shows_calls_of_five_vendors(opened: Chromium) -> None:
+    assert "query NewestCalls {" in opened.evaluate(lines(EDITOR))
     assert opened.evaluate("document.title") == "cdr-graph"
     opened.click(EXECUTE)
-    opened.wait_for(f"""{lines(RESULT)}.includes('"text": "Hello, you!"')""")
+    opened.wait_for(f"""{lines(RESULT)}.includes('"complete": true')""")
+    enlarge(opened)
+    opened.wait_for(f"{lines(RESULT)}.includes('hasNextPage')")
+    shown = opened.evaluate(lines(RESULT))
+    calls = shown[shown.index('"nodes"') : shown.index('"pageInfo"')]
+    assert calls.count('"startedAt"') == 20
+    for vendor in vendor_names():
+        assert f'"vendor": "{vendor.upper()}"' in calls
+    assert shown.count('"state": "OK"') == len(vendor_names())
 
 
 def test_the_docs_explorer_opens(opened: Chromium) -> None:
     opened.click(SHOW_DOCS)
     opened.wait_for(f"{text(DOCS)}.includes('query: Query')")
     opened.click(f"{DOCS} .graphiql-doc-explorer-type-name")
-    opened.wait_for(f"{text(DOCS)}.includes('What there is to ask for.')")
+    opened.wait_for(f"{text(DOCS)}.includes('Everything that can be asked.')")
+    assert "callRecords" in opened.evaluate(text(DOCS))
 
 
 def test_variables_have_an_editor(opened: Chromium) -> None:
+    rewrite(opened, "query ($of: [Vendor!]) { sources { id } page: callRecords(first: 1, "
+                    "filter: {vendors: $of}) { nodes { source { vendor } } } }")  # fmt: skip
     opened.click(SHOW_VARIABLES)
     opened.click(VARIABLES)
     opened.wait_for(has_focus(VARIABLES))
-    opened.write('{"name": "Ada"}')
-    opened.wait_for(f"""{lines(VARIABLES)}.includes('"Ada"')""")
+    opened.write('{"of": ["VCCLIVE"]}')
+    opened.wait_for(f"""{lines(VARIABLES)}.includes('"VCCLIVE"')""")
     opened.click(EXECUTE)
-    opened.wait_for(f"""{lines(RESULT)}.includes('"text": "Hello, Ada!"')""")
+    opened.wait_for(f"""{lines(RESULT)}.includes('"vendor": "VCCLIVE"')""")
 
 
 def rewrite(browser: Chromium, query: str) -> None:
@@ -165,17 +145,22 @@ def rewrite(browser: Chromium, query: str) -> None:
 
 def test_the_editor_completes_what_is_typed(opened: Chromium) -> None:
     opened.wait_for("!document.querySelector('.graphiql-spinner')")  # until the schema is there
-    rewrite(opened, "{ gree")
+    rewrite(opened, "{ callRecordL")
     opened.press("Control+ ")
-    opened.wait_for(f"{text('.suggest-widget.visible')}.includes('greeting')")
+    opened.wait_for(f"{text('.suggest-widget.visible')}.includes('callRecordLookup')")
     opened.press("Enter")
-    opened.wait_for(f"{lines(EDITOR)}.includes('greeting')")
+    opened.wait_for(f"{lines(EDITOR)}.includes('callRecordLookup')")
 
 
 def test_a_subscription_goes_over_a_websocket(opened: Chromium, base: str) -> None:
-    rewrite(opened, "subscription { count(to: 3) }")
+    query = {"query": "{ callRecords(first: 1) { nodes { id startedAt } } }"}
+    answer = httpx.post(f"{base}/graphql", json=query, trust_env=False).json()
+    [call] = answer["data"]["callRecords"]["nodes"]
+    ready = f'callRecordReady(ref: {{id: "{call["id"]}"}}) {{ state record {{ startedAt }} }}'
+    rewrite(opened, f"subscription {{ {ready} }}")
     opened.click(EXECUTE)
-    opened.wait_for(f"""{lines(RESULT)}.includes('"count": 3')""")
+    opened.wait_for(f"""{lines(RESULT)}.includes('"state": "FOUND"')""")
+    assert call["startedAt"] in opened.evaluate(lines(RESULT))
     assert f"{base.replace('http', 'ws')}/graphql" in opened.requests
 
 
@@ -229,7 +214,7 @@ def fill(dist: Path) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        DEFAULT_QUERY,
+        '# </script><script>document.title = "broken out"</script> <!-- &\n{ a }\n',
         "</SCRIPT ><script>alert(1)</script>",
         "<!-- <script>",
         '&lt;&amp;\u2028\u2029 "quoted" \\ é 日本 \U0001f4de',
@@ -258,7 +243,8 @@ def test_the_files_lie_beside_the_endpoint(dist: Path) -> None:
 
 
 def test_files_are_kept_for_long_and_the_manifest_is_not(dist: Path) -> None:
-    with serve(application()) as url, httpx.Client(base_url=f"{url}/graphql/page") as client:
+    app = Starlette(routes=[Mount("/graphql/page", page.assets())])
+    with serve(app) as url, httpx.Client(base_url=f"{url}/graphql/page") as client:
         missing = client.get("/main-1.js")
         assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store")
         fill(dist)

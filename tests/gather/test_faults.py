@@ -26,7 +26,7 @@ from graph.sources import company, vendor_names
 from graph.sources.contract import Kind, Request
 from graph.sources.twin import FaultKind, World
 from tests.gather.test_pages import given_to, in_order, truth
-from tests.support import NOW, Answered, Api, Clock, product
+from tests.support import NOW, Answered, Api, Clock, product, run
 
 SINCE = datetime(2026, 2, 25, tzinfo=UTC)
 CALLS = company.calls(seed=7, count=24, until=NOW - timedelta(hours=5), days=6)
@@ -66,13 +66,6 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }
 # Whole seconds, as the truth has them.
 PLAIN: Mapping[str, Mapping[str, Any]] = {"portsip": {"fraction_digits": 0}}
-
-
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    async def outer() -> None:
-        await work()
-
-    asyncio.run(outer())
 
 
 def small(vendor: str, **more: Any) -> dict[str, Any]:

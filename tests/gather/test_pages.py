@@ -98,7 +98,8 @@ class Walk:
         cursor = start
         while True:
             page = await self.page(cursor, extra)
-            self.nodes = page["nodes"] + self.nodes if self.backwards else self.nodes + page["nodes"]
+            new = page["nodes"]
+            self.nodes = new + self.nodes if self.backwards else self.nodes + new
             self.repairs += [o["repairCursor"] for o in page["outcomes"] if o["repairCursor"]]
             info = page["pageInfo"]
             if not info["hasPreviousPage" if self.backwards else "hasNextPage"]:
@@ -113,9 +114,7 @@ class Walk:
 def history(seed: int, count: int, days: float, first_number: int = 1) -> list[company.Call]:
     """calls that have all ended, and have been published, well before the tests' now"""
     until = NOW - timedelta(hours=4)
-    return company.calls(
-        seed=seed, count=count, until=until, days=days, first_number=first_number
-    )
+    return company.calls(seed=seed, count=count, until=until, days=days, first_number=first_number)
 
 
 @laws

@@ -537,6 +537,34 @@ def test_a_system_that_is_down_at_first_loses_no_call_of_the_time_since() -> Non
     run(work)
 
 
+def test_a_system_that_is_slower_to_read_than_a_query_may_last_is_followed_too() -> None:
+    async def work() -> None:
+        clock = Steps()
+        source = {"vendor": "vcclive", "requests_per_second": 0.25}
+        switches = {"vcclive": {"most_rows": 10}}
+        there = [call(number, NOW - timedelta(minutes=number)) for number in range(1, 80)]
+        async with (
+            product(source, calls=there, switches=switches, clock=clock) as api,
+            listening(api) as listener,
+        ):
+            await clock.passes(60)
+            publish(api, new := call(1001, clock.moment))
+            await clock.passes(600)
+            assert happened(*await listener.events()) == told("ADDED", ["vcclive"], new)
+
+    run(work)
+
+
+def test_where_there_is_nothing_to_follow_the_subscription_ends() -> None:
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            assert await added(api, "(filter: {vendors: [YEASTAR]})").answer() is None
+            assert not api.graph.watches
+            assert not api.requests("portsip")
+
+    run(work)
+
+
 # ---------------------------------------------------------------- resuming
 
 
@@ -584,29 +612,52 @@ def test_whoever_stops_in_the_middle_of_many_events_resumes_without_a_gap() -> N
 
     async def work() -> None:
         clock = Steps()
-        async with product("portsip", count=30, clock=clock) as api:
+        both = ["portsip", "yeastar"]
+        async with product(*both, count=30, clock=clock) as api:
             async with listening(api) as listener:
-                fault = api.worlds["portsip"].fault("status", status=500, times=0)
-                missed = [call(1000 + n, NOW + timedelta(hours=n)) for n in range(1, 20)]
-                publish(api, *missed)
+                faults = {w: w.fault("status", status=500, times=0) for w in api.worlds.values()}
+                calls = [call(1000 + n, NOW + timedelta(hours=n)) for n in range(0, 20, 3)]
+                publish(api, *calls)
                 clock.advance(20 * HOUR)
                 await clock.passes(60)
-                api.worlds["portsip"].faults.remove(fault)
+                for world, fault in faults.items():
+                    world.faults.remove(fault)
                 await clock.passes(120)
-                events = await listener.events()
-                assert happened(*events) == told("ADDED", ["portsip"], *missed)
-            for seen, event in enumerate(events, 1):
-                async with listening(api, f'(after: "{event["cursor"]}")') as again:
-                    await clock.passes(5)
-                    rest = await again.events()
-                    left = set(told("ADDED", ["portsip"], *missed[seen:]))
-                    assert left <= set(happened(*rest))
-                # Stopping in the middle of that is no different.
-                half = len(rest) // 2
-                async with listening(api, f'(after: "{rest[half]["cursor"]}")') as again:
-                    await clock.passes(5)
-                    left -= set(happened(*rest[: half + 1]))
-                    assert left <= set(happened(*await again.events()))
+                first = await listener.events()
+                assert happened(*first) == told("ADDED", both, *calls)
+            number = iter(range(2000, 3000))
+            for seen in range(0, len(first), 3):
+                events, stop = first, seen
+                left = set(told("ADDED", both, *calls))
+                for _ in range(3):  # then in the middle of what is told again
+                    left -= set(happened(*events[: stop + 1]))
+                    publish(api, new := call(next(number), clock.moment))
+                    left.update(told("ADDED", both, new))
+                    after = f'(after: "{events[stop]["cursor"]}")'
+                    async with listening(api, after) as again:
+                        await clock.passes(10)
+                        events = await again.events()
+                    assert left <= set(happened(*events))
+                    stop = len(events) // 2
+
+    run(work)
+
+
+def test_what_is_read_for_those_who_resume_counts_as_polling() -> None:
+    async def work() -> None:
+        clock = Steps()
+        async with product("voicenter", count=5, clock=clock) as api:
+            cursor = await last_cursor(api, call(1000, clock.moment))
+            clock.advance(HOUR)
+            before = api.requests("voicenter")
+            listeners = [added(api, f'(after: "{cursor}")') for _ in range(10)]
+            await clock.passes(300)
+            rate = vendor("voicenter").pace.requests_per_second
+            # The first poll had been over, and the wait for the second one had begun.
+            assert 10 < api.requests("voicenter") - before <= 300 * rate / 5 + 2
+            for listener in listeners:
+                assert len(await listener.events()) == 1
+                await listener.leave()
 
     run(work)
 
@@ -631,6 +682,25 @@ def test_a_system_that_is_down_when_somebody_resumes_tells_when_it_is_back() -> 
                 api.worlds["portsip"].faults.remove(fault)
                 await clock.passes(120)
                 assert told("ADDED", ["portsip"], early)[0] in happened(*await listener.events())
+
+    run(work)
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_a_call_that_is_published_while_somebody_resumes_is_told(slow: int) -> None:
+    """Whichever of the requests for what there is and for what was missed takes its time."""
+
+    async def work() -> None:
+        clock = Steps()
+        async with product("portsip", count=5, clock=clock) as api:
+            cursor = await last_cursor(api, call(1000, clock.moment))
+            clock.advance(HOUR)
+            api.worlds["portsip"].fault("hang", path="/cdrs", skip=slow, seconds=3)
+            async with listening(api, f'(after: "{cursor}")') as listener:
+                await clock.passes(1)
+                publish(api, new := call(1001, clock.moment))
+                await clock.passes(60)
+                assert told("ADDED", ["portsip"], new)[0] in happened(*await listener.events())
 
     run(work)
 
@@ -786,21 +856,35 @@ def test_what_fails_unexpectedly_is_an_error_for_every_listener_and_the_next_sta
     async def work() -> None:
         clock = Steps()
         async with product("portsip", "yeastar", count=5, clock=clock) as api:
+            slow: Any = await api.graph.schema.subscribe(
+                f"subscription {{ callRecordAdded {{ {ADDED} }} }}",
+                context_value=api.graph.context(),
+            )
+            event = asyncio.create_task(anext(slow))
             listeners = [added(api), added(api)]
+            await clock.passes(60)
+            publish(api, first := call(1001, clock.moment))
             await clock.passes(60)
             api.worlds["portsip"].clock = broken
             await clock.passes(60)
             for listener in listeners:
+                assert happened(await listener.event(), await listener.event()) == told(
+                    "ADDED", api.worlds, first
+                )
                 refusal = await listener.refusal()
                 assert refusal["code"] == "INTERNAL"
                 assert "secret" not in refusal["message"]
                 assert await listener.answer() is None
-            assert not api.graph.watches
             api.worlds["portsip"].clock = clock.now
             async with listening(api) as again:
-                publish(api, new := call(1001, clock.moment))
+                publish(api, new := call(1002, clock.moment))
                 await clock.passes(60)
                 assert happened(*await again.events()) == told("ADDED", api.worlds, new)
+                # Whoever takes its time gets all that was told, and then the error.
+                answers = [await event, *[answer async for answer in slow]]
+                assert [bool(answer.errors) for answer in answers] == [False, False, True]
+                assert len(api.graph.watches) == 1
+            assert not api.graph.watches
 
     run(work)
 

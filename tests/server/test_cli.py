@@ -341,8 +341,8 @@ def test_simulate_plays_faults_and_given_entries_of_chosen_vendors(folder: Path,
 # ---------------------------------------------------------------- check
 
 
-def test_check_prints_a_table_and_exits_with_0(config: Path) -> None:
-    done = cli("check", "--config", config)
+def test_check_prints_a_table_and_exits_with_0(config: Path, here: Cli) -> None:
+    done = here("check", "--config", config)
     assert (done.code, done.told) == (0, "")
     head, *rows = done.out.splitlines()
     assert head.split("  ")[0] == "SOURCE"
@@ -436,8 +436,8 @@ def test_ask_exits_with_1_where_the_answer_has_errors(
 # ---------------------------------------------------------------- schema
 
 
-def test_schema_prints_the_file_at_the_top() -> None:
-    done = cli("schema")
+def test_schema_prints_the_file_at_the_top(here: Cli) -> None:
+    done = here("schema")
     assert (done.code, done.told) == (0, "")
     assert done.out == (ROOT / "schema.graphql").read_text(encoding="utf-8")
 
@@ -613,6 +613,11 @@ GOOD = at(AN_ENTRY)
         (("ask", "-f", at(b"\xff\xfe"), "--config", GOOD), ".toml is no UTF-8 text"),
         (("ask", "{ a }", "--variables", "{", "--config", GOOD), "--variables is no JSON object"),
         (("ask", "{ a }", "--variables", "[1]", "--config", GOOD), "--variables is no JSON object"),
+        # the figures
+        (("stats", "--config", GOOD), "the following arguments are required: --since"),
+        (("stats", "--config", GOOD, "--since", "some day"), "some day"),
+        (("stats", "--config", GOOD, "--since", "2026-01-01", "--time-zone", "Mars"), "Mars"),
+        (("stats", "--config", GOOD, "--since", "2026-01-01", "--group-by", "mood"), "mood"),
         # the simulated systems
         (("simulate", "--faults", "nowhere.toml"), "cannot read nowhere.toml"),
         (("simulate", "--faults", at("[[faults")), "is no TOML"),
@@ -680,12 +685,13 @@ def test_a_port_in_use_is_named_in_one_line(
 @pytest.mark.parametrize(
     ("command_name", "words"),
     [
-        ((), ("demo", "serve", "simulate", "check", "ask", "schema", "--log-level")),
+        ((), ("demo", "serve", "simulate", "check", "ask", "stats", "schema", "--log-level")),
         (("demo",), ("--port", "Ctrl-C")),
         (("serve",), ("--config", "--host", "--port", "--workers", "--insecure")),
         (("simulate",), ("--vendor", "--seed", "--records", "--port", "--faults", "--given")),
         (("check",), ("--config", "Exit code 1")),
         (("ask",), ("QUERY", "--file", "--variables", "--config")),
+        (("stats",), ("--config", "--since", "--until", "--group-by", "--time-zone", "--html")),
         (("schema",), ("schema language",)),
     ],
 )

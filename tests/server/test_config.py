@@ -27,6 +27,7 @@ WHOLE = """
 deadline_ms = 7000
 stats_deadline_ms = 60000
 max_page_size = 200
+max_groups = 300
 secret = "env:GRAPH_SECRET"
 
 [[sources]]
@@ -91,6 +92,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         deadline_ms=7000,
         stats_deadline_ms=60_000,
         max_page_size=200,
+        max_groups=300,
         secret=Secret("from the environment"),
     )
     assert made.sources == (
@@ -194,7 +196,7 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
     [
         ("[serve]\n", "unknown key 'serve'; did you mean 'server'?"),
         ("[server]\ndeadline = 3\n", "unknown key 'server.deadline'; did you mean 'deadline_ms'?"),
-        ("[server]\nport = 80\n", "unknown key 'server.port'; known are deadline_ms, max_page_si"),
+        ("[server]\nport = 80\n", "unknown key 'server.port'; known are deadline_ms, "),
         (
             f'[[sources]]\nid = "a"\n{AN_ENTRY}[[sources]]\nid = "b"\n{AN_ENTRY}timezone = "UTC"\n',
             "unknown key 'sources[2].timezone'; did you mean 'time_zone'?",

@@ -284,7 +284,7 @@ ECHOES: tuple[Callable[[str], Any], ...] = (
 """bodies with everything that was sent in them, where vendors put their words"""
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
 def test_a_vendor_that_repeats_what_it_was_sent_is_not_repeated(
     status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -292,25 +292,28 @@ def test_a_vendor_that_repeats_what_it_was_sent_is_not_repeated(
     watch = Watch(SECRETS)
 
     async def work() -> None:
-        for echo in ECHOES:
+        async with product(*sources(), calls=CALLS, switches=SWITCHES) as api:
+            day = Day(api, watch)
+            await day.learn()
+            for echo in ECHOES:
 
-            async def repeat(
-                request: Request, *, echo: Any = echo, timeout: float, max_bytes: int
-            ) -> Reply:
-                sent = (request.params, request.headers, (request.body or b"").decode())
-                said = " ".join([str(sent), *_opened(str(sent))])
-                body = json.dumps(echo(said)).encode()
-                return Reply(status, {"content-type": "application/json", "location": said}, body)
+                async def repeat(
+                    request: Request, *, echo: Any = echo, timeout: float, max_bytes: int
+                ) -> Reply:
+                    sent = str((request.params, request.headers, request.body))
+                    said = " ".join([sent, *_opened(sent)])
+                    body = json.dumps(echo(said)).encode()
+                    headers = {"content-type": "application/json", "location": said}
+                    return Reply(status, headers, body)
 
-            async with product(*sources(), calls=CALLS, switches=SWITCHES) as api:
-                day = Day(api, watch)
-                await day.learn()
-                api.clock.advance(300)
                 for live in api.graph.sources.live.values():
                     live._transport.send = repeat  # type: ignore[method-assign]
-                await day.round()
-                for world in day.tokens.values():
-                    watch.forbidden |= world
+                    live._tokens._refusal = None
+                api.clock.advance(300)
+                await day.ask(LIST, filter={"number": ["+493022610100"]})
+                await day.ask(LOOKUP, ids=day.ids, id=day.ids[0])
+            for tokens in day.tokens.values():
+                watch.forbidden |= tokens
 
     run(work)
     for line in logged(caplog):

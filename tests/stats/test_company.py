@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from graph.sources import vendor as vendor_manifest
 from graph.sources import vendor_names
 from tests.stats.small import CALLS, WINDOW
 from tests.support import Api, product, run
@@ -280,7 +281,7 @@ def test_costs_that_take_a_request_each_are_asked_only_if_selected_and_if_they_f
             )
             assert stats["offered"] == 10
             assert stats["cost"]["amounts"] is None
-            assert "no more than 6" in stats["cost"]["reason"]
+            assert "no more than 5" in stats["cost"]["reason"]
             assert stats["cost"]["excluded"] == [{"count": 10}]
             assert api.requests("portsip", "/api/cdrs/") == 10
 
@@ -435,5 +436,26 @@ def test_every_figure_has_its_definition() -> None:
             assert set(told) == {"offered", "queueSeconds", "serviceLevel"}
             assert all(all(d.values()) for d in told.values())
             assert stats["serviceLevel"]["definition"]["denominator"]
+
+    run(work)
+
+
+@pytest.mark.parametrize("vendor", vendor_names())
+def test_a_vendor_never_tells_an_end_that_it_declares_untold(vendor: str) -> None:
+    manifest = vendor_manifest(vendor)
+    for resource in (manifest.records, manifest.logs):
+        if resource is not None:
+            assert all(why.endswith(".") for why in resource.untold.values())
+    untold = {kind.value for kind in (manifest.records or manifest.logs).untold}
+
+    async def work() -> None:
+        async with product(vendor, count=300) as api:
+            stats = await ask(
+                api, "groups { keys { value } }", ", groupBy: [DISPOSITION]",
+                since="2026-02-01T00:00:00Z", until="2026-03-04T12:00:00Z",
+            )  # fmt: skip
+            told = {group["keys"][0]["value"] for group in stats["groups"]}
+            assert len(told) > 3
+            assert not told & untold
 
     run(work)

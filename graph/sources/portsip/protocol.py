@@ -31,9 +31,8 @@ from graph.sources.contract import (
     RowKey,
     Shape,
     Site,
-    pushable,
 )
-from graph.sources.convert import Decoded, decode, decode_rows, text
+from graph.sources.convert import Decoded, decode, decode_rows, pushable, text
 from graph.sources.portsip.mapping import DIRECTIONS, LOGS, NEVER, RECORDS, late_values
 from graph.sources.portsip.wire import FastList, Faults, Leg, Legs, List, RawLegs
 

@@ -275,7 +275,7 @@ def _list(fields: tuple[Field, ...]) -> Resource:
         wire=Cdr,
         fields=fields,
         never=NEVER,
-    untold=UNTOLD,
+        untold=UNTOLD,
         row_key=lambda _site, row: row.uuid,
         shape=shape,
         plan=plan,
