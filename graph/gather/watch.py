@@ -174,7 +174,7 @@ class Watch:
                 self._task.add_done_callback(lambda _task: self._wake())
             while True:
                 # A source that is down keeps what it owes, and holds up no other.
-                for name in self._live.keys() & owed.keys() - self._away:
+                for name in sorted(self._live.keys() & owed.keys() - self._away):
                     async with aclosing(self._missed(self._live[name], marks, owed)) as missed:
                         async for event in missed:
                             yield event

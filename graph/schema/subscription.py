@@ -59,7 +59,8 @@ class Subscription:
 
     @strawberry.subscription(
         description="Looks for one record until its phone system has prepared it, as often as "
-        "that vendor advises, and tells of each look. Ends with FOUND or NOT_FOUND."
+        "that vendor advises, and tells of each look. Ends with FOUND, NOT_FOUND, or UNKNOWN where "
+        "the phone system could not be asked."
     )
     async def call_record_ready(
         self, info: Info, ref: Ref

@@ -151,7 +151,10 @@ def _told(timeout: float) -> Iterator[None]:
         ) from None
     except httpx.DecodingError:
         raise SourceMalformed("the body's compression is broken") from None
-    except httpx.RemoteProtocolError:
+    except httpx.RemoteProtocolError as error:
+        if str(error).startswith("Server disconnected"):
+            # A kept connection that the vendor closes while we send: nothing of an answer came.
+            raise SourceUnavailable("it closed the connection and did not answer") from None
         raise SourceMalformed("the connection ended in the middle of the answer") from None
     except httpx.TransportError as error:
         sent = not isinstance(error, httpx.ConnectError)
