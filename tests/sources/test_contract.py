@@ -44,7 +44,8 @@ CASES = max(3, int(os.environ.get("CDR_GRAPH_CASES", "25")) // 8)
 """how many random companies are tried with each vendor"""
 
 HISTORY = company.calls(seed=11, count=34, until=NOW - timedelta(hours=5), days=2)
-SINCE = "2026-03-02T00:00:00Z"
+SINCE, ENDED = "2026-03-02T00:00:00Z", "2026-03-04T11:00:00Z"
+"""all of these calls lie between them"""
 
 
 class Listing(NamedTuple):
@@ -925,8 +926,10 @@ def test_a_filtered_list_is_the_list_filtered(bench: Bench, name: str, listing: 
     def lacks(path: str) -> bool:
         return path in never or path.partition(".")[0] in never
 
-    for case in cases(entries):
-        answered = bench.run(api.ask(query, filter=window(**case.filter)))
+    for place, case in enumerate(cases(entries)):
+        # A window that ends in the past may be asked for in another way than one that is open.
+        until = {"until": ENDED} if place % 2 else {}
+        answered = bench.run(api.ask(query, filter=window(**until, **case.filter)))
         lacking = [paths[0] for paths in case.about if all(map(lacks, paths))]
         if lacking:
             (error,) = answered.errors
