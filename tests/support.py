@@ -92,13 +92,14 @@ class Api:
         nodes: list[dict[str, Any]] = []
         cursor: str | None = None
         amount, side = ("last", "before") if backwards else ("first", "after")
+        more = f", {arguments}" if arguments else ""
+        query = (
+            f"query ($cursor: String) {{ page: {root}({amount}: {first}, {side}: $cursor{more}) {{ "
+            f"nodes {{ {fields} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}"
+            " outcomes { source { id } state message } } }"
+        )
         for _ in range(most):
-            place = f', {side}: "{cursor}"' if cursor else ""
-            data = await self.good(
-                f"{{ page: {root}({amount}: {first}{place}{', ' + arguments if arguments else ''}) "
-                f"{{ nodes {{ {fields} }} pageInfo {{ hasNextPage hasPreviousPage startCursor "
-                "endCursor } outcomes { source { id } state message } } }"
-            )
+            data = await self.good(query, cursor=cursor)
             page = data["page"]
             bad = [o for o in page["outcomes"] if o["state"] != "OK"]
             assert not bad, bad

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 VENDORS = vendor_names()
 SCHEMA = build_schema(sdl())
-CASES = max(3, int(os.environ.get("CDR_GRAPH_CASES", "25")) // 8)
+CASES = max(3, int(os.environ.get("CDR_GRAPH_CASES", "24")) // 8)
 """how many random companies are tried with each vendor"""
 
 HISTORY = company.calls(seed=11, count=34, until=NOW - timedelta(hours=5), days=2)
