@@ -26,6 +26,7 @@ ONLY_IN = {
     "strawberry": ("types/", "schema/", "server/endpoint.py", "server/app.py", "/details.py",
                    "gather/parts.py", "transport/open.py"),
     "httpx": ("transport/http.py",),
+    "aiohttp": ("transport/aiohttp.py",),
     "starlette": ("server/", "/simulator/", "sources/twin.py"),
     "sqlalchemy": ("reports/engine/",),
     "aiodataloader": ("gather/lookup.py",),

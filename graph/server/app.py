@@ -29,7 +29,7 @@ from graph.server.endpoint import Endpoint
 from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
 from graph.stats.reading import Progress
-from graph.transport.open import MakeTransport, Sources, httpx_transport, open_sources
+from graph.transport.open import MakeTransport, Sources, default_transport, open_sources
 from graph.types.source import SourceState
 
 
@@ -41,7 +41,7 @@ class Graph:
         settings: Settings,
         *,
         timer: Timer | None = None,
-        make_transport: MakeTransport = httpx_transport,
+        make_transport: MakeTransport = default_transport,
         share: int = 1,
     ) -> None:
         self.settings = settings

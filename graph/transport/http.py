@@ -1,13 +1,20 @@
-"""Bytes out, bytes in. Whatever carries them stands behind `Transport`."""
+"""Bytes out, bytes in. Whatever carries them stands behind `Transport`.
+
+What every carrier has in common is here, and `HttpxTransport`: the one that runs anywhere, and over
+anything httpx can be given, such as an app in this process. `aiohttp.py` is the faster one.
+"""
 
 from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -37,9 +44,10 @@ class Transport(Protocol):
     """Sends one request and gives the reply; never follows a redirect, never repeats.
 
     Raises SourceUnavailable where there is no connection, SourceTimeout, and SourceMalformed where
-    the reply has more than `max_bytes` or breaks off. A WRITE goes over a connection of its own:
-    one that was kept may be dead, and then nobody could tell whether the request arrived.
-    `stream` joins the request's path to the root of the host and gives the body part by part.
+    the reply has more than `max_bytes`, as sent or unpacked, or breaks off. A WRITE goes over a
+    connection of its own: one that was kept may be dead, and then nobody could tell whether the
+    request arrived. `stream` joins the request's path to the root of the host and gives the body
+    part by part. No cookie is kept. The environment's proxies are used.
     """
 
     async def send(self, request: Request, *, timeout: float, max_bytes: int) -> Reply: ...
@@ -51,15 +59,142 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-def tls(verify: bool | str) -> ssl.SSLContext | bool:
-    """What httpx takes for `verify_tls`: true, false, or the path of a CA file"""
-    if isinstance(verify, bool):
-        return verify
-    return ssl.create_default_context(cafile=verify)
+# ---------------------------------------------------------------- what all carriers share
+
+HEADERS = {"user-agent": "cdr-graph", "accept-encoding": "gzip, deflate"}
+AS_IT_IS = (("accept-encoding", "identity"),)
+CLOSING = (("connection", "close"),)
+LONGEST_CONNECT_SECONDS = 5.0
+KEPT_SECONDS = 5.0
+"""how long an idle connection is kept: shorter than most servers keep theirs"""
+
+_LONGEST_ADDRESS = 65_536
+# What may stand in a path with its query (RFC 3986), and % since it comes escaped.
+_IN_PATH = "/?%:@!$&'()*+,;=-._~"
+
+
+@cache
+def tls(verify: bool | str) -> ssl.SSLContext:
+    """The context for `verify_tls`: true, false, or the path of a CA file (OSError if unusable)"""
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    return httpx.create_ssl_context(verify=verify)
+
+
+def sound(base_url: str) -> str:
+    """The address, if requests can be sent to it; ConfigError, without a word of it, if not"""
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ConfigError("base_url: this is no address") from None
+    if not address.host:
+        raise ConfigError("base_url: it names no host")
+    if address.userinfo:
+        raise ConfigError("base_url: no user or password in it; they belong in credentials")
+    return base_url.rstrip("/")
+
+
+def root(base_url: str) -> str:
+    """Scheme and host of an address"""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(base_url))
+
+
+def target(base: str, request: Request) -> str:
+    """The whole address of a request, escaped; SourceRejected where HTTP cannot carry it"""
+    try:
+        address = base + quote(request.path, safe=_IN_PATH)
+        if request.params:
+            address += ("&" if "?" in address else "?") + urlencode(request.params)
+    except UnicodeEncodeError:
+        raise _cannot_be_carried() from None
+    if len(address) > _LONGEST_ADDRESS or not all(
+        text.isascii() and text.isprintable() for header in request.headers for text in header
+    ):
+        raise _cannot_be_carried()
+    return address
+
+
+def _cannot_be_carried() -> SourceRejected:
+    return SourceRejected("the request is too long, or has characters that HTTP cannot carry")
+
+
+def by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by their names in lower case; what comes several times is one list (RFC 9110, 5.3)"""
+    named: dict[str, str] = {}
+    for given, sent in headers:
+        name, value = given.decode("latin-1").lower(), sent.decode("latin-1")
+        named[name] = f"{named[name]}, {value}" if name in named else value
+    return named
+
+
+async def whole(parts: AsyncIterator[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:
+    """The body of a reply, unpacked; SourceMalformed if it is too large or cannot be unpacked"""
+    told = headers.get("content-length", "")
+    if told.isdigit() and int(told) > max_bytes:
+        raise _too_large(max_bytes)
+    came: list[bytes] = []
+    size = 0
+    async for part in parts:
+        size += len(part)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        came.append(part)
+    body = came[0] if len(came) == 1 else b"".join(came)
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    return body if coding in ("identity", "") or not body else _unpacked(body, coding, max_bytes)
+
+
+# zlib's words for which wrappings of its format to expect, in the order to try them.
+_WRAPPINGS = {
+    "gzip": (zlib.MAX_WBITS | 16,),
+    "x-gzip": (zlib.MAX_WBITS | 16,),
+    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),  # some servers leave its wrapping out
+}
+
+
+def _unpacked(body: bytes, coding: str, max_bytes: int) -> bytes:
+    for wrapping in _WRAPPINGS.get(coding, ()):
+        unpacking = zlib.decompressobj(wrapping)
+        try:
+            plain = unpacking.decompress(body, max_bytes + 1)
+        except zlib.error:
+            continue
+        if len(plain) > max_bytes:
+            raise _too_large(max_bytes)
+        if unpacking.eof:
+            return plain
+    raise SourceMalformed("the body's compression is broken, or not one that was asked for")
+
+
+def _too_large(max_bytes: int) -> SourceMalformed:
+    return SourceMalformed(
+        f"the answer has more than {max_bytes // 1_000_000} MB (max_response_mb)"
+    )
+
+
+def timed_out(timeout: float, error: Exception, *, sent: bool) -> SourceTimeout:
+    # The class alone: an exception's text may hold the address, and with it a token.
+    return SourceTimeout(f"no answer within {timeout:.1f} s ({type(error).__name__})", sent=sent)
+
+
+def not_connected(error: Exception, *, sent: bool) -> SourceUnavailable:
+    return SourceUnavailable(f"no connection ({type(error).__name__})", sent=sent)
+
+
+def unanswered() -> SourceUnavailable:
+    """A kept connection that the vendor closes while we send: nothing of an answer came"""
+    return SourceUnavailable("it closed the connection and did not answer")
+
+
+def broken_off() -> SourceMalformed:
+    return SourceMalformed("the connection ended in the middle of the answer")
+
+
+# ---------------------------------------------------------------- httpx
 
 
 class HttpxTransport:
-    """httpx over its own sockets, one bounded pool per source."""
+    """httpx over its own sockets, or over `transport`; one bounded pool per source."""
 
     def __init__(
         self,
@@ -69,8 +204,8 @@ class HttpxTransport:
         max_connections: int = 16,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._base_url = _sound(base_url).rstrip("/")
-        self._root = "{0.scheme}://{0.netloc}".format(urlsplit(base_url))
+        self._base_url = sound(base_url)
+        self._root = root(base_url)
         context = tls(verify)
 
         def client(kept: int) -> httpx.AsyncClient:
@@ -78,9 +213,12 @@ class HttpxTransport:
                 verify=context,
                 follow_redirects=False,
                 limits=httpx.Limits(
-                    max_connections=max_connections, max_keepalive_connections=kept
+                    max_connections=max_connections,
+                    max_keepalive_connections=kept,
+                    keepalive_expiry=KEPT_SECONDS,
                 ),
-                headers={"user-agent": "cdr-graph", "accept-encoding": "gzip, deflate"},
+                headers=HEADERS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 transport=transport,
             )
 
@@ -90,25 +228,25 @@ class HttpxTransport:
     async def send(self, request: Request, *, timeout: float, max_bytes: int) -> Reply:
         writes = request.kind is Kind.WRITE
         client = self._fresh if writes else self._client
-        headers = (("connection", "close"),) if writes else ()
-        outgoing = _request(client, self._base_url, request, timeout, headers)
+        outgoing = _request(client, self._base_url, request, timeout, CLOSING if writes else ())
         with _told(timeout):
             incoming = await client.send(outgoing, stream=True)
             try:
-                body = await _read(incoming, max_bytes)
+                headers = by_name(incoming.headers.raw)
+                body = await whole(incoming.aiter_raw(), headers, max_bytes)
             finally:
                 await incoming.aclose()
-        return Reply(incoming.status_code, _headers(incoming.headers), body)
+        return Reply(incoming.status_code, headers, body)
 
     @asynccontextmanager
     async def stream(self, request: Request, *, timeout: float) -> AsyncIterator[Streamed]:
-        as_it_is = (("accept-encoding", "identity"),)
-        outgoing = _request(self._client, self._root, request, timeout, as_it_is)
+        outgoing = _request(self._client, self._root, request, timeout, AS_IT_IS)
         with _told(timeout):
             incoming = await self._client.send(outgoing, stream=True)
         try:
             async with aclosing(_parts(incoming, timeout)) as parts:
-                yield Streamed(incoming.status_code, _headers(incoming.headers), parts)
+                headers = by_name(incoming.headers.raw)
+                yield Streamed(incoming.status_code, headers, parts)
         finally:
             await incoming.aclose()
 
@@ -124,19 +262,13 @@ def _request(
     timeout: float,
     headers: tuple[tuple[str, str], ...],
 ) -> httpx.Request:
-    try:
-        return client.build_request(
-            request.method,
-            base + request.path,
-            params=list(request.params) or None,
-            headers=[*request.headers, *headers],
-            content=request.body,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
-        )
-    except (httpx.InvalidURL, UnicodeEncodeError):
-        raise SourceRejected(
-            "the request is too long, or has characters that HTTP cannot carry"
-        ) from None
+    return client.build_request(
+        request.method,
+        target(base, request),
+        headers=[*request.headers, *headers],
+        content=request.body,
+        timeout=httpx.Timeout(timeout, connect=min(timeout, LONGEST_CONNECT_SECONDS)),
+    )
 
 
 @contextmanager
@@ -146,57 +278,16 @@ def _told(timeout: float) -> Iterator[None]:
         yield
     except httpx.TimeoutException as error:
         sent = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-        raise SourceTimeout(
-            f"no answer within {timeout:.1f} s ({_name(error)})", sent=sent
-        ) from None
-    except httpx.DecodingError:
-        raise SourceMalformed("the body's compression is broken") from None
+        raise timed_out(timeout, error, sent=sent) from None
     except httpx.RemoteProtocolError as error:
         if str(error).startswith("Server disconnected"):
-            # A kept connection that the vendor closes while we send: nothing of an answer came.
-            raise SourceUnavailable("it closed the connection and did not answer") from None
-        raise SourceMalformed("the connection ended in the middle of the answer") from None
+            raise unanswered() from None
+        raise broken_off() from None
     except httpx.TransportError as error:
-        sent = not isinstance(error, httpx.ConnectError)
-        raise SourceUnavailable(f"no connection ({_name(error)})", sent=sent) from None
+        raise not_connected(error, sent=not isinstance(error, httpx.ConnectError)) from None
 
 
 async def _parts(reply: httpx.Response, timeout: float) -> AsyncGenerator[bytes, None]:
     with _told(timeout):
         async for part in reply.aiter_raw():
             yield part
-
-
-def _sound(base_url: str) -> str:
-    """The address, if requests can be sent to it; ConfigError, without a word of it, if not"""
-    try:
-        address = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        raise ConfigError("base_url: this is no address") from None
-    if not address.host:
-        raise ConfigError("base_url: it names no host")
-    if address.userinfo:
-        raise ConfigError("base_url: no user or password in it; they belong in credentials")
-    return base_url
-
-
-async def _read(reply: httpx.Response, max_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in reply.aiter_bytes():
-        size += len(part)
-        if size > max_bytes:
-            raise SourceMalformed(
-                f"the answer has more than {max_bytes // 1_000_000} MB (max_response_mb)"
-            )
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _headers(headers: httpx.Headers) -> Mapping[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _name(error: Exception) -> str:
-    # The class alone: an exception's text may hold the address, and with it a token.
-    return type(error).__name__

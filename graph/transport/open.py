@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,17 +43,27 @@ class Sources(msgspec.Struct, frozen=True):
         await asyncio.gather(*(live.close() for live in self.live.values()))
 
 
-def httpx_transport(settings: SourceSettings, manifest: Manifest, base_url: str) -> Transport:
-    """What carries the bytes unless somebody brings another one"""
+def default_transport(settings: SourceSettings, manifest: Manifest, base_url: str) -> Transport:
+    """What carries the bytes unless somebody brings another one: aiohttp where it is installed"""
     concurrency = settings.max_concurrency or manifest.pace.max_concurrency
-    return HttpxTransport(base_url, verify=settings.verify_tls, max_connections=concurrency + 2)
+    return carrier()(base_url, verify=settings.verify_tls, max_connections=concurrency + 2)
+
+
+@cache
+def carrier() -> Callable[..., Transport]:
+    """The fastest transport that this Python has"""
+    try:
+        from graph.transport.aiohttp import AiohttpTransport
+    except ImportError:
+        return HttpxTransport
+    return AiohttpTransport
 
 
 def open_sources(
     settings: Settings,
     timer: Timer,
     hash_key: bytes,
-    make_transport: MakeTransport = httpx_transport,
+    make_transport: MakeTransport = default_transport,
     share: int = 1,
 ) -> Sources:
     """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error.
