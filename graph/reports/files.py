@@ -12,7 +12,7 @@ from graph.errors import SourceError
 from graph.gather import keys
 from graph.gather.answer import failure
 from graph.gather.ask import attempt
-from graph.reports import answer
+from graph.reports.entries import entries
 from graph.reports.reading import Reading, reports_of
 from graph.types.report import CompletedCallReport
 from graph.types.report_words import CallReportFormat
@@ -51,7 +51,7 @@ async def download(id: str, range: str | None, reading: Reading) -> AsyncIterato
     found = await attempt(reading.detail(live, "completed", node.row))
     if isinstance(found, SourceError):
         raise failure(live, found, reading.trace)
-    made = answer.entries(live, "completed", found.rows, frozenset())
+    made = entries(live, "completed", found.rows, frozenset())
     location = reports_of(live).file(live.site, made[0].wire) if made else None
     if location is None:
         yield None

@@ -9,7 +9,7 @@ from graph.errors import BadUserInput, SourceError
 from graph.gather import keys
 from graph.gather.answer import failure
 from graph.gather.ask import attempt
-from graph.reports import answer
+from graph.reports.entries import entries, finish, records
 from graph.reports.link import fits
 from graph.reports.reading import Reading, reports_of
 from graph.transport.source import LiveSource
@@ -83,15 +83,15 @@ async def _look(
     if node.kind != "report":
         return _Look(None, [])
     found = await reading.detail(live, "report", node.row)
-    reports = answer.records(live, "report", found.rows, frozenset())
+    reports = records(live, "report", found.rows, frozenset())
     report = reports[0] if reports else None
     of = report or before
     if of is None:
         return _Look(None, [])
     whole = await reading.whole(live, "completed")
-    made = answer.entries(live, "completed", whole.rows, paths)
+    made = entries(live, "completed", whole.rows, paths)
     own = [one for one in made if fits(of, one.record)]
-    await answer.finish(own, "completed", paths, reading)
+    await finish(own, "completed", paths, reading)
     own.sort(key=lambda one: one.place)
     return _Look(report, [one.record for one in own])
 

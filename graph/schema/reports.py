@@ -9,6 +9,7 @@ import strawberry
 from graph.errors import NotAllowed
 from graph.gather import keys, plan
 from graph.reports import answer
+from graph.reports.order import Question
 from graph.reports.reading import Kind, Reading
 from graph.schema import selection
 from graph.schema.arguments import After, First, Id, Options
@@ -148,7 +149,7 @@ async def _page(
     wanted = plan.page_arguments(first, after, None, None, context.settings.max_page_size)
     paths = selection.of(info._raw_info).below("nodes", "edges.node")  # noqa: SLF001
     ids = None if sources is None else [str(source) for source in sources]
-    asked = answer.Question(kind, ids, search, filter, order, wanted, paths)
+    asked = Question(kind, ids, search, filter, order, wanted, paths)
     own = Reading(context.sources, context.trace(options))
     chosen = options or AskOptions()
     made = await answer.page(
