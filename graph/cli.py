@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-import uvicorn
 
 from graph import __version__, config
 from graph.errors import ConfigError
@@ -24,7 +23,7 @@ from graph.observe import Trace, write_logs
 from graph.schema import build
 from graph.server import examples, figures
 from graph.server.app import Graph, create_app
-from graph.server.run import bind, serve_all
+from graph.server.run import bind, serve_all, serve_by_workers
 from graph.server.twins import (
     HOST,
     Twin,
@@ -225,7 +224,8 @@ def _demo(given: argparse.Namespace) -> int:
             address = f"http://{HOST}:{listener.getsockname()[1]}/graphql"
             systems = [(twin.vendor, twin.address) for twin in twins]
             print(examples.welcome(address, systems), flush=True)
-            await serve_all([(app, listener), *((twin.app, twin.listener) for twin in twins)])
+            systems_too = ((twin.app, twin.listener) for twin in twins)
+            await serve_all([(app, listener), *systems_too], graph.streams.close)
 
         asyncio.run(run())
     return 0
@@ -245,23 +245,16 @@ def _serve(given: argparse.Namespace) -> int:
             graph = Graph(settings)
             print(_serving(given.host, port), file=sys.stderr, flush=True)
             example = examples.FIRST if _loopback(given.host) else None
-            await serve_all([(create_app(graph, example=example), listener)])
+            app = create_app(graph, example=example)
+            await serve_all([(app, listener)], graph.streams.close)
 
         if given.workers == 1:
             asyncio.run(run())
             return 0
-    Graph(settings)  # so that a fault of the configuration is told once, and here
-    print(_serving(given.host, port), file=sys.stderr, flush=True)
-    os.environ.update(config.for_workers(given.config, given.workers, settings))
-    uvicorn.run(
-        "graph.server.worker:app",
-        factory=True,
-        host=given.host,
-        port=port,
-        workers=given.workers,
-        log_level="warning",
-        access_log=False,
-    )
+        Graph(settings)  # so that a fault of the configuration is told once, and here
+        print(_serving(given.host, port), file=sys.stderr, flush=True)
+        os.environ.update(config.for_workers(given.config, given.workers, settings))
+        serve_by_workers("graph.server.worker:app", listener, given.workers)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
 from graph.gather.cut import cut, edge_cursor, not_run, window_of
 from graph.gather.keys import Kind, NodeId
-from graph.gather.lookup import Loaders, finish
+from graph.gather.lookup import Loaders, check_key, finish
 from graph.gather.plan import Plan
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS, RowKey
@@ -215,13 +215,20 @@ def _looked(
 
 async def ready(
     node: NodeId, paths: frozenset[str], make_loaders: Callable[[], Loaders], *, exact: bool
-) -> AsyncIterator[CallRecordLookup]:
+) -> AsyncGenerator[CallRecordLookup, None]:
     """Looks for a record until it is there, as often as its vendor advises; each look is told."""
     loaders = make_loaders()
     timer = loaders.trace.timer
     live = _seen(node, loaders)
     if live is None or node.kind not in ("record", "leg"):
         yield _looked(LookupState.NOT_FOUND)
+        return
+    row = RowKey(node.row, node.started_at, exact)
+    # What can never be found is told at once, not after the first wait.
+    refused = await ask.attempt(check_key(live, node.kind, row))
+    if isinstance(refused, SourceError):
+        outcome = outcome_of(live, refused, loaders.trace, records=0)
+        yield _looked(LookupState.UNKNOWN, outcome=outcome)
         return
     advice = live.manifest.readiness
     wait = advice.first_after_seconds

@@ -193,6 +193,13 @@ def _resource(live: LiveSource, kind: Kind) -> tuple[Resource, bool]:
     return live.manifest.logs, False
 
 
+async def check_key(live: LiveSource, kind: Kind, row: RowKey) -> None:
+    """BadUserInput or SourceError where no request could ever find an entry of this key"""
+    resource, folded = _resource(live, kind)
+    if resource.locate is None or not resource.locate(live.site, row):
+        _windows(live, resource, folded, row)
+
+
 async def look_up(
     live: LiveSource, kind: Kind, row: RowKey, paths: frozenset[str], loaders: Loaders
 ) -> Lookup:

@@ -67,9 +67,12 @@ class Reading:
         return await self._once(key, lambda: self._read_detail(live, kind, row))
 
     async def _once(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
+        async def begin() -> T | SourceError:
+            return await attempt(work())
+
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = asyncio.ensure_future(attempt(work()))
+            task = self._tasks[key] = asyncio.create_task(begin())
         found: T | SourceError = await task
         if isinstance(found, SourceError):
             raise found

@@ -15,6 +15,7 @@ from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
 from graph.reports.commands import Writes
+from graph.schema.streams import Streams
 from graph.stats.reading import Progress
 from graph.transport.open import Sources
 from graph.types.inputs import AskOptions
@@ -31,10 +32,12 @@ class Context:
         timer: Timer,
         caller: Caller,
         watches: Watches,
+        streams: Streams,
         writes: Writes,
         request: Any = None,
     ) -> None:
         self.watches = watches
+        self.streams = streams
         self.writes = writes
         self.sources = sources
         self.settings = settings
@@ -94,6 +97,7 @@ class Context:
             self.timer,
             self.caller,
             self.watches,
+            self.streams,
             self.writes,
             self.request,
         )

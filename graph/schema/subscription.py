@@ -50,12 +50,10 @@ class Subscription:
             return Watch(context.sources, context.signer, context.fresh_trace, turns, given, paths)
 
         key = (context.caller.sight, question_hash(plain(given)), paths)
-        events = context.watches.follow(key, make, after)
-        try:
+        events = context.streams.until_closed(context.watches.follow(key, make, after))
+        async with aclosing(events):
             async for event in events:
                 yield event
-        finally:
-            await events.aclose()
 
     @strawberry.subscription(
         description="Looks for one record until its phone system has prepared it, as often as "
@@ -69,14 +67,17 @@ class Subscription:
         paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
         permit(context, paths)
         node, exact = read_ref(ref)
-        looks = answer.ready(
-            node,
-            paths,
-            lambda: Loaders(context.sources, context.fresh_trace()),
-            exact=exact,
+        looks = context.streams.until_closed(
+            answer.ready(
+                node,
+                paths,
+                lambda: Loaders(context.sources, context.fresh_trace()),
+                exact=exact,
+            )
         )
-        async for look in looks:
-            yield look
+        async with aclosing(looks):
+            async for look in looks:
+                yield look
 
     @strawberry.subscription(
         description="The files that a report makes from now on, as they are finished. Its phone "
@@ -91,8 +92,10 @@ class Subscription:
         context = info.context
         reports.permit(context, reports.READ)
         paths = selection.of(info._raw_info).paths  # noqa: SLF001
-        files = follow.completed(
-            report_id, paths, lambda: Reading(context.sources, context.fresh_trace())
+        files = context.streams.until_closed(
+            follow.completed(
+                report_id, paths, lambda: Reading(context.sources, context.fresh_trace())
+            )
         )
         async with aclosing(files):
             async for file in files:

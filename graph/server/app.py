@@ -25,6 +25,7 @@ from graph.observe import Timer, log, system_timer
 from graph.reports.commands import Writes
 from graph.schema.build import build
 from graph.schema.context import Context
+from graph.schema.streams import Streams
 from graph.server.endpoint import Endpoint
 from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
@@ -57,6 +58,7 @@ class Graph:
                 "server.secret is not set: cursors are good until this process ends, and only here"
             )
         self.watches = Watches()
+        self.streams = Streams()
         self.writes = Writes(self.timer)
         self.schema = build()
 
@@ -69,6 +71,7 @@ class Graph:
             self.timer,
             caller,
             self.watches,
+            self.streams,
             self.writes,
             request,
         )
@@ -102,6 +105,7 @@ class Graph:
 
     async def close(self) -> None:
         """Gives tokens back and closes connections."""
+        await self.streams.close()
         await self.watches.close()
         await self.writes.close()
         await self.sources.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
 
 from graph.errors import ConfigError
 
@@ -37,38 +40,77 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_all(apps: Sequence[tuple[ASGIApp, socket.socket]]) -> None:
+_HOW: Mapping[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,  # a query string may hold phone numbers
+    "timeout_graceful_shutdown": 5,
+}
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""what asks a server to stop"""
+
+
+async def serve_all(
+    apps: Sequence[tuple[ASGIApp, socket.socket]],
+    before_stop: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Serves every app until SIGINT or SIGTERM, then stops all of them cleanly.
 
-    The first app stops first, so that what it still asks of the others is answered.
+    The first app stops first, so that what it still asks of the others is answered; `before_stop`
+    ends what would not end by itself, such as subscriptions.
     """
     servers = [
         (
-            _Server(
-                uvicorn.Config(
-                    app,
-                    log_level="warning",
-                    access_log=False,  # a query string may hold phone numbers
-                    lifespan="on" if place == 0 else "off",
-                    timeout_graceful_shutdown=5,
-                )
-            ),
+            _Server(uvicorn.Config(app, lifespan="on" if place == 0 else "off", **_HOW)),
             listener,
         )
         for place, (app, listener) in enumerate(apps)
     ]
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     asked = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([*tasks, asked], return_when=asyncio.FIRST_COMPLETED)
+        if before_stop is not None:
+            await before_stop()
         for (server, _), task in zip(servers, tasks, strict=True):
             server.should_exit = True
             await task
     finally:
         asked.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def serve_by_workers(factory: str, listener: socket.socket, workers: int) -> None:
+    """Serves what the factory ("module:function") makes in so many processes, until a signal"""
+    how = uvicorn.Config(factory, factory=True, workers=workers, **_HOW)
+    Multiprocess(how, [listener]).run()
+
+
+def first_on_signals(work: Callable[[], Awaitable[None]]) -> None:
+    """Has SIGINT and SIGTERM do the work before whatever they do now.
+
+    For a server whose signals somebody else takes, such as the supervisor of worker processes.
+    """
+    loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    def take(number: int, then: Callable[[int, FrameType | None], Any]) -> None:
+        async def both() -> None:
+            try:
+                await work()
+            finally:
+                then(number, None)
+
+        task = loop.create_task(both())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    for number in SIGNALS:
+        then = signal.getsignal(number)
+        if callable(then):
+            loop.add_signal_handler(number, take, number, then)

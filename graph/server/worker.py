@@ -7,10 +7,13 @@ from starlette.applications import Starlette
 from graph import config
 from graph.observe import write_logs
 from graph.server.app import Graph, create_app
+from graph.server.run import first_on_signals
 
 
 def app() -> Starlette:
     """Called by uvicorn in each process."""
     write_logs()
     settings, share = config.of_worker()
-    return create_app(Graph(settings, share=share), example=None)
+    graph = Graph(settings, share=share)
+    first_on_signals(graph.streams.close)
+    return create_app(graph, example=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -262,6 +262,7 @@ def test_a_record_that_its_vendor_lists_late_is_found_by_a_later_look() -> None:
         ('{id: "no id"}', "ref.id"),
         ('{id: ""}', "ref.id"),
         ('{native: {source: "vcclive", nativeId: ""}}', "ref.native.nativeId"),
+        ('{native: {source: "vcclive", nativeId: "b"}}', "ref.native.startedAt"),
         ("{}", None),
         ('{id: "a", native: {source: "vcclive", nativeId: "b"}}', None),
     ],
@@ -274,6 +275,18 @@ def test_a_reference_that_cannot_be_one_is_an_error_at_once(ref: str, argument: 
             assert refusal["code"] == ("BAD_USER_INPUT" if argument else "GRAPHQL_INVALID")
             assert refusal.get("argument") == argument
             assert await listener.answer() is None
+            assert not api.requests("vcclive")
+            assert api.clock.slept == []
+
+    run(work)
+
+
+def test_a_time_at_which_no_call_began_is_told_at_once() -> None:
+    async def work() -> None:
+        async with product("vcclive", count=0) as api:
+            late = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+            (answer,) = await looks(api, webhook("a", late))
+            assert (answer["state"], answer["outcome"]["state"]) == ("UNKNOWN", "REJECTED")
             assert not api.requests("vcclive")
             assert api.clock.slept == []
 
