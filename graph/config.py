@@ -22,6 +22,21 @@ from graph.errors import ConfigError
 from graph.privacy import Secret
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[server.limits]: how large one request may be. Beyond each is an error, never a cut."""
+
+    depth: int = 12
+    fields: int = 2000
+    root_fields: int = 50
+    aliases: int = 100
+    directives: int = 50
+    repeated_fields: int = 50
+    tokens: int = 4000
+    variable_values: int = 5000
+    body_bytes: int = 500_000
+    body_timeout_ms: int = 10_000
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[server]"""
 
@@ -31,6 +46,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_groups: int = 20_000
     secret: Secret | None = None
     tokens_file: str | None = None
+    limits: Limits = Limits()
+    introspection: bool = True
+    suggestions: bool = True
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +124,7 @@ def settings(
     resolved = _resolve(tree, "", environment, folder)
     _known_keys(resolved, Settings, "")
     _known_keys(resolved.get("server", {}), ServerSettings, "server.")
+    _known_keys(resolved.get("server", {}).get("limits", {}), Limits, "server.limits.")
     entries = resolved.get("sources", [])
     if not isinstance(entries, list):
         raise ConfigError("sources must be written as [[sources]] entries")
@@ -194,9 +213,10 @@ def _check(made: Settings) -> None:
     server = made.server
     if server.secret is not None and not server.secret.reveal():
         raise ConfigError("server.secret: must not be empty")
-    for name in ("deadline_ms", "stats_deadline_ms", "max_page_size"):
-        if getattr(server, name) <= 0:
-            raise ConfigError(f"server.{name}: must be more than 0")
+    for where, table in (("server", server), ("server.limits", server.limits)):
+        for name, amount in msgspec.structs.asdict(table).items():
+            if isinstance(amount, int) and not isinstance(amount, bool) and amount <= 0:
+                raise ConfigError(f"{where}.{name}: must be more than 0")
 
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")

@@ -143,7 +143,7 @@ def test_modules_have_one_subject_and_plain_names() -> None:
 
 def test_the_readme_names_every_setting_and_every_error_code() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for kind in (config.ServerSettings, config.SourceSettings):
+    for kind in (config.ServerSettings, config.Limits, config.SourceSettings):
         for field in msgspec.structs.fields(kind):
             assert re.search(rf"\b{field.name}\b", readme), f"README lacks {field.name}"
     for code in ("BAD_USER_INPUT", "FORBIDDEN", "LIMIT_EXCEEDED", "INTERNAL", "PARTIAL",

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSchema
 from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from graph.errors import GraphError
 from graph.observe import log
+from graph.schema.context import Context
+from graph.schema.documents import check_variables
 from graph.schema.mutation import Mutation
 from graph.schema.nulls import without_null_defaults
 from graph.schema.query import Query
@@ -29,18 +31,47 @@ from graph.types.scalars import SCALARS
 class GraphSchema(Schema):
     """A Schema whose errors say what an allow-list lets them say, and log the rest."""
 
+    @property
+    def plain(self) -> GraphQLSchema:
+        """The schema as graphql-core has it; Strawberry has no other way to it"""
+        return self._schema
+
     async def execute(self, *args: Any, **options: Any) -> ExecutionResult:
         # A subscription has no one answer; it goes over WebSocket or SSE, to `subscribe`.
         allowed = options.get("allowed_operation_types") or OperationType
         options["allowed_operation_types"] = set(allowed) - {OperationType.SUBSCRIPTION}
         return await super().execute(*args, **options)
 
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        # Instead of parsing and validating: the document as it was read and checked once.
+        del extensions_runner
+        if not context.query:
+            raise MissingQueryError
+        asked: Context = context.context
+        read = asked.documents.read(context.query)
+        context.graphql_document = read.tree
+        errors = read.errors
+        if read.tree is not None:
+            try:
+                kind = context.operation_type
+            except RuntimeError as error:
+                raise CannotGetOperationTypeError(context.operation_name) from error
+            if kind not in context.allowed_operations:
+                raise InvalidOperationTypeError(kind)
+            errors = errors or check_variables(context.variables, asked.settings.limits)
+        context.pre_execution_errors = errors
+        return PreExecutionError(data=None, errors=errors) if errors else None
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        del execution_context
         for error in errors:
             present(error)
+            asked = None if execution_context is None else execution_context.context
+            if asked is not None and not asked.settings.suggestions:
+                error.message = error.message.partition(" Did you mean")[0]
 
 
 _NO_OPERATION = (
@@ -50,12 +81,16 @@ _NO_OPERATION = (
     InvalidOperationTypeError,
 )
 """what is wrong with a query that cannot be executed"""
+_LONGEST_MESSAGE = 1000
 
 
 def present(error: GraphQLError) -> None:
     """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL."""
     cause = error.original_error
     if cause is None or isinstance(cause, _NO_OPERATION):
+        # It quotes the query, a name as long as it was.
+        if len(error.message) > _LONGEST_MESSAGE:
+            error.message = error.message[:_LONGEST_MESSAGE] + "…"
         error.extensions = {"code": "GRAPHQL_INVALID", **(error.extensions or {})}
         return
     if isinstance(cause, GraphError):
@@ -64,18 +99,6 @@ def present(error: GraphQLError) -> None:
     log.error("unexpected %s at %s", type(cause).__name__, error.path, exc_info=cause)
     error.message = "something unexpected went wrong; the server's log has the details"
     error.extensions = {"code": "INTERNAL"}
-
-
-class Parsed(ParserCache):
-    """Parses each text once; what cannot be parsed is left to Strawberry, which tells so."""
-
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        with suppress(GraphQLSyntaxError):
-            context.graphql_document = self.cached_parse_document(
-                context.query, **context.parse_options
-            )
-        yield
 
 
 class Explained(SchemaExtension):
@@ -94,14 +117,9 @@ def build() -> GraphSchema:
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[
-            # One of its own for each operation; what they keep, all of them share.
-            lambda: Parsed(maxsize=500),
-            lambda: ValidationCache(maxsize=500),
-            Explained,
-        ],
+        extensions=[Explained],
     )
-    without_null_defaults(schema._schema)  # noqa: SLF001  # Strawberry has no other way to it
+    without_null_defaults(schema.plain)
     return schema
 
 

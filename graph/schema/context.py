@@ -15,6 +15,7 @@ from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
 from graph.reports.commands import Writes
+from graph.schema.documents import Documents
 from graph.schema.streams import Streams
 from graph.stats.reading import Progress
 from graph.transport.open import Sources
@@ -34,8 +35,10 @@ class Context:
         watches: Watches,
         streams: Streams,
         writes: Writes,
+        documents: Documents,
         request: Any = None,
     ) -> None:
+        self.documents = documents
         self.watches = watches
         self.streams = streams
         self.writes = writes
@@ -99,6 +102,7 @@ class Context:
             self.watches,
             self.streams,
             self.writes,
+            self.documents,
             self.request,
         )
 

@@ -25,6 +25,7 @@ from graph.observe import Timer, log, system_timer
 from graph.reports.commands import Writes
 from graph.schema.build import build
 from graph.schema.context import Context
+from graph.schema.documents import Documents
 from graph.schema.streams import Streams
 from graph.server.endpoint import Endpoint
 from graph.server.files import Compressed, ReportFile
@@ -61,6 +62,7 @@ class Graph:
         self.streams = Streams()
         self.writes = Writes(self.timer)
         self.schema = build()
+        self.documents = Documents(self.schema.plain, settings.server)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
@@ -73,6 +75,7 @@ class Graph:
             self.watches,
             self.streams,
             self.writes,
+            self.documents,
             request,
         )
 
@@ -113,7 +116,7 @@ class Graph:
 
 def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     """The ASGI app. `example`: the query that GraphiQL opens with; None switches GraphiQL off."""
-    endpoint = Endpoint(graph.schema, graph.context, example=example)
+    endpoint = Endpoint(graph.schema, graph.context, graph.settings.server, example=example)
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})

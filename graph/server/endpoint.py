@@ -22,8 +22,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
 
+from graph.config import ServerSettings
+from graph.errors import GraphError, OverLimit
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
+from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
 
 
@@ -97,6 +100,7 @@ class Endpoint(GraphQL[Context, None]):
         self,
         schema: GraphSchema,
         make_context: Callable[[Request | WebSocket], Context],
+        settings: ServerSettings,
         *,
         example: str | None,
     ) -> None:
@@ -106,17 +110,20 @@ class Endpoint(GraphQL[Context, None]):
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         )
         self._make_context = make_context
+        self._settings = settings
         self._example = example or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        request = Request(scope, receive)
+        request = Request(scope, bounded(receive, self._settings.limits))
         try:
             response = await self.run(request)
         except HTTPException as error:
-            response = _refusal(error)
+            response = _refusal(error.status_code, error.reason)
+        except OverLimit as error:
+            response = _refusal(413, str(error), error)
         if response.media_type == _JSON and _wants_newer(request):
             response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
@@ -192,13 +199,13 @@ _DECODER = msgspec.json.Decoder(dict[str, Any] | list[Any])
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
-def _refusal(error: HTTPException) -> Response:
+def _refusal(status: int, message: str, error: GraphError | None = None) -> Response:
     """A request that is no GraphQL request, answered with a GraphQL error"""
-    code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "BAD_REQUEST"
-    body: Mapping[str, Any] = {"errors": [{"message": error.reason, "extensions": {"code": code}}]}
+    code = "METHOD_NOT_ALLOWED" if status == 405 else "BAD_REQUEST"
+    extensions = {"code": code} if error is None else error.extensions()
     return Response(
-        msgspec.json.encode(body),
-        status_code=error.status_code,
-        headers={"allow": "GET, POST"} if error.status_code == 405 else None,
+        msgspec.json.encode({"errors": [{"message": message, "extensions": extensions}]}),
+        status_code=status,
+        headers={"allow": "GET, POST"} if status == 405 else None,
         media_type=_JSON,
     )

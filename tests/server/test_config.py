@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from graph import config
-from graph.config import ServerSettings, Settings, SourceSettings
+from graph.config import Limits, ServerSettings, Settings, SourceSettings
 from graph.errors import ConfigError
 from graph.observe import system_timer
 from graph.privacy import Secret
@@ -29,6 +29,19 @@ stats_deadline_ms = 60000
 max_page_size = 200
 max_groups = 300
 secret = "env:GRAPH_SECRET"
+introspection = false
+suggestions = false
+[server.limits]
+depth = 8
+fields = 100
+root_fields = 5
+aliases = 6
+directives = 7
+repeated_fields = 4
+tokens = 500
+variable_values = 50
+body_bytes = 10000
+body_timeout_ms = 900
 
 [[sources]]
 id = "hq"
@@ -94,6 +107,20 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         max_page_size=200,
         max_groups=300,
         secret=Secret("from the environment"),
+        introspection=False,
+        suggestions=False,
+        limits=Limits(
+            depth=8,
+            fields=100,
+            root_fields=5,
+            aliases=6,
+            directives=7,
+            repeated_fields=4,
+            tokens=500,
+            variable_values=50,
+            body_bytes=10_000,
+            body_timeout_ms=900,
+        ),
     )
     assert made.sources == (
         SourceSettings(
@@ -121,11 +148,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 
 
 def test_the_example_above_has_every_key() -> None:
-    for kind in (ServerSettings, SourceSettings):
+    for kind in (ServerSettings, Limits, SourceSettings):
         for field in msgspec.structs.fields(kind):
             if field.name == "tokens_file":
                 continue  # refused, as long as nobody checks who asks
-            assert re.search(rf"^(\[sources\.)?{field.name}\b", WHOLE, re.MULTILINE), field.name
+            assert re.search(rf"^(\[(sources|server)\.)?{field.name}\b", WHOLE, re.MULTILINE), (
+                field.name
+            )
 
 
 def test_without_keys_the_documented_defaults_hold() -> None:
@@ -196,7 +225,9 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
     [
         ("[serve]\n", "unknown key 'serve'; did you mean 'server'?"),
         ("[server]\ndeadline = 3\n", "unknown key 'server.deadline'; did you mean 'deadline_ms'?"),
-        ("[server]\nport = 80\n", "unknown key 'server.port'; known are deadline_ms, "),
+        ("[server]\nzzz = 80\n", "unknown key 'server.zzz'; known are deadline_ms, "),
+        ("[server.limits]\ndeep = 3\n", "unknown key 'server.limits.deep'; did you mean 'depth'?"),
+        ("[server.limits]\ndepth = 0\n", "server.limits.depth: must be more than 0"),
         (
             f'[[sources]]\nid = "a"\n{AN_ENTRY}[[sources]]\nid = "b"\n{AN_ENTRY}timezone = "UTC"\n',
             "unknown key 'sources[2].timezone'; did you mean 'time_zone'?",

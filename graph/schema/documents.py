@@ -1,0 +1,138 @@
+"""Query texts, each read, measured and validated once, and kept while there is room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.rules import (
+    max_introspection_depth_rule,
+    overlapping_fields_can_be_merged,
+)
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from graph.config import Limits, ServerSettings
+from graph.errors import GraphError, OverLimit
+from graph.schema import limits
+
+_KEPT_TOKENS = 100_000
+"""of all kept documents together; some 600 bytes each"""
+_MOST_ERRORS = 20
+_OWN_TOKENS = 50
+"""what a document counts at least"""
+_CHARACTERS_LIKE_A_TOKEN = 100
+"""a long text within quotes or a comment is few tokens, and takes room all the same"""
+
+# Whether fields of one name agree is found by comparing all with all. graphql-core gives up after
+# so many steps; its own number takes more than a second, this one some 100 ms.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 40_000
+
+_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+
+
+class Document(msgspec.Struct):
+    """A query text as it was read: its tree, or what is wrong with it."""
+
+    tree: DocumentNode | None
+    errors: list[GraphQLError]
+
+
+class Documents:
+    """The documents of one schema under one set of limits."""
+
+    def __init__(self, schema: GraphQLSchema, settings: ServerSettings) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._rules = (
+            _RULES if settings.introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
+        )
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._tokens = 0
+
+    def read(self, text: str) -> Document:
+        """What a query text holds. Only one that may be executed is kept."""
+        known = self._kept.get(text)
+        if known is not None:
+            self._kept.move_to_end(text)
+            return known
+        made = self._read(text)
+        if made.tree is not None and not made.errors:
+            self._keep(text, made)
+        return made
+
+    def _read(self, text: str) -> Document:
+        settings = self._settings
+        try:
+            most = settings.limits.tokens
+            tree = parse(text, max_lexical_tokens=most, max_comments=most)
+        except GraphQLSyntaxError as error:
+            return Document(None, [_syntax(error, settings.limits)])
+        try:
+            limits.check(limits.measure(tree), settings.limits)
+        except OverLimit as error:
+            return Document(tree, [_wrapped(error)])
+        errors = validate(self._schema, tree, self._rules, max_errors=_MOST_ERRORS)
+        return Document(tree, [_told(error) for error in errors])
+
+    def _keep(self, text: str, made: Document) -> None:
+        self._kept[text] = made
+        self._tokens += _weight(text, made)
+        while self._tokens > _KEPT_TOKENS and len(self._kept) > 1:
+            oldest, dropped = self._kept.popitem(last=False)
+            self._tokens -= _weight(oldest, dropped)
+
+
+def check_variables(variables: Mapping[str, object] | None, allowed: Limits) -> list[GraphQLError]:
+    """The error of variables that hold too much; none otherwise"""
+    try:
+        limits.check_variables(variables, allowed)
+    except OverLimit as error:
+        return [_wrapped(error)]
+    return []
+
+
+def _weight(text: str, made: Document) -> int:
+    assert made.tree is not None
+    return made.tree.token_count + len(text) // _CHARACTERS_LIKE_A_TOKEN + _OWN_TOKENS
+
+
+def _wrapped(error: GraphError) -> GraphQLError:
+    return GraphQLError(str(error), original_error=error)
+
+
+def _syntax(error: GraphQLSyntaxError, allowed: Limits) -> GraphQLError:
+    # graphql-core tells its limits as errors of syntax, in words.
+    for words, limit, said in (
+        ("more than", "tokens", "has more tokens or comments than the {} that may be"),
+        ("nested too deeply", "depth", "is nested far deeper than the {} fields that may be"),
+    ):
+        if words in error.message:
+            most = getattr(allowed, limit)
+            return _wrapped(OverLimit(limit, most, most + 1, f"the query {said.format(most)}"))
+    return error
+
+
+def _told(error: GraphQLError) -> GraphQLError:
+    # The same of its limits on validation. Too many errors are no limit, but the end of a list.
+    if isinstance(error, ValidationAbortedError) and "Too many" not in error.message:
+        most = overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET
+        said = "the query's fragments and fields overlap too often to be compared"
+        return _wrapped(OverLimit("comparisons", most, most + 1, said))
+    if "introspection depth" in error.message:
+        most = max_introspection_depth_rule.MAX_LIST_DEPTH - 1
+        said = "the schema's lists are asked for within each other too deep"
+        return _wrapped(OverLimit("introspection_lists", most, most + 1, said))
+    return error
