@@ -244,9 +244,9 @@ def _serve(given: argparse.Namespace) -> int:
         async def run() -> None:
             graph = Graph(settings)
             print(_serving(given.host, port), file=sys.stderr, flush=True)
-            example = examples.FIRST if _loopback(given.host) else None
-            app = create_app(graph, example=example)
-            await serve_all([(app, listener)], graph.streams.close)
+            await serve_all(
+                [(create_app(graph), listener)], graph.streams.close, behind=settings.server
+            )
 
         if given.workers == 1:
             asyncio.run(run())
@@ -254,7 +254,7 @@ def _serve(given: argparse.Namespace) -> int:
         Graph(settings)  # so that a fault of the configuration is told once, and here
         print(_serving(given.host, port), file=sys.stderr, flush=True)
         os.environ.update(config.for_workers(given.config, given.workers, settings))
-        serve_by_workers("graph.server.worker:app", listener, given.workers)
+        serve_by_workers("graph.server.worker:app", listener, given.workers, settings.server)
     return 0
 
 

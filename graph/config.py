@@ -47,6 +47,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     secret: Secret | None = None
     tokens_file: str | None = None
     limits: Limits = Limits()
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    root_path: str = ""
+    graphiql: bool = False
+    shutdown_ms: int = 10_000
     introspection: bool = True
     suggestions: bool = True
 
@@ -213,6 +218,14 @@ def _check(made: Settings) -> None:
     server = made.server
     if server.secret is not None and not server.secret.reveal():
         raise ConfigError("server.secret: must not be empty")
+    for place, origin in enumerate(server.allowed_origins, 1):
+        if not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ConfigError(
+                f"server.allowed_origins[{place}]: {origin!r} is no origin such as "
+                "https://calls.example.com"
+            )
+    if server.root_path and not re.fullmatch(r"(/[^/\s?#]+)+", server.root_path):
+        raise ConfigError(f"server.root_path: {server.root_path!r} is no path such as /calls")
     for where, table in (("server", server), ("server.limits", server.limits)):
         for name, amount in msgspec.structs.asdict(table).items():
             if isinstance(amount, int) and not isinstance(amount, bool) and amount <= 0:

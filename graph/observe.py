@@ -103,6 +103,7 @@ class Trace:
         deadline_ms: int,
         max_requests: int | None = None,
         started: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.caller = caller
         self.timer = timer
@@ -110,7 +111,7 @@ class Trace:
         self.deadline = self.started + deadline_ms / 1000
         self.max_requests = max_requests
         self.issued = 0
-        self.request_id = secrets.token_hex(8)
+        self.request_id = request_id or secrets.token_hex(8)
         self.sources: dict[str, SourceTrace] = {}
 
     def source(self, source_id: str) -> SourceTrace:

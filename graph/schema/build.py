@@ -67,9 +67,9 @@ class GraphSchema(Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
+        asked: Context | None = None if execution_context is None else execution_context.context
         for error in errors:
-            present(error)
-            asked = None if execution_context is None else execution_context.context
+            present(error, None if asked is None else asked.request_id)
             if asked is not None and not asked.settings.suggestions:
                 error.message = error.message.partition(" Did you mean")[0]
 
@@ -84,8 +84,11 @@ _NO_OPERATION = (
 _LONGEST_MESSAGE = 1000
 
 
-def present(error: GraphQLError) -> None:
-    """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL."""
+def present(error: GraphQLError, request_id: str | None = None) -> None:
+    """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL.
+
+    `request_id` is what the caller and the log call the request by.
+    """
     cause = error.original_error
     if cause is None or isinstance(cause, _NO_OPERATION):
         # It quotes the query, a name as long as it was.
@@ -96,9 +99,12 @@ def present(error: GraphQLError) -> None:
     if isinstance(cause, GraphError):
         error.extensions = {**(error.extensions or {}), **cause.extensions()}
         return
-    log.error("unexpected %s at %s", type(cause).__name__, error.path, exc_info=cause)
-    error.message = "something unexpected went wrong; the server's log has the details"
+    named = "" if request_id is None else f" (request {request_id})"
+    log.error("unexpected %s at %s%s", type(cause).__name__, error.path, named, exc_info=cause)
+    error.message = f"something unexpected went wrong; the server's log has the details{named}"
     error.extensions = {"code": "INTERNAL"}
+    if request_id is not None:
+        error.extensions["requestId"] = request_id
 
 
 class Explained(SchemaExtension):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +39,7 @@ class Context:
         documents: Documents,
         request: Any = None,
     ) -> None:
+        self.request_id = _request_id(request)
         self.documents = documents
         self.watches = watches
         self.streams = streams
@@ -78,6 +80,7 @@ class Context:
             deadline_ms=deadline,
             max_requests=most,
             started=self._started,
+            request_id=self.request_id,
         )
         self.traces.append(made)
         return made
@@ -89,7 +92,12 @@ class Context:
 
     def fresh_trace(self) -> Trace:
         """A trace of its own, for work that goes on after this operation's deadline"""
-        return Trace(self.caller, self.timer, deadline_ms=self.settings.stats_deadline_ms)
+        return Trace(
+            self.caller,
+            self.timer,
+            deadline_ms=self.settings.stats_deadline_ms,
+            request_id=self.request_id,
+        )
 
     def renewed(self) -> Context:
         """The context of another operation of the same caller over the same connection"""
@@ -114,6 +122,12 @@ class Context:
                 spent[source] = max(spent.get(source, 0), seen.elapsed_ms)
         total = max((trace.elapsed_ms() for trace in self.traces), default=0)
         return ", ".join(f"{name};dur={ms}" for name, ms in [*spent.items(), ("total", total)])
+
+
+def _request_id(request: Any) -> str:
+    """The id of the HTTP request; a new one for each operation of a WebSocket, or without HTTP"""
+    state = {} if request is None else request.scope.get("state", {})
+    return str(state.get("request_id") or secrets.token_hex(8))
 
 
 Info = strawberry.Info[Context, None]

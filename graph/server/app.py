@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -27,7 +28,9 @@ from graph.schema.build import build
 from graph.schema.context import Context
 from graph.schema.documents import Documents
 from graph.schema.streams import Streams
+from graph.server.edge import Edge
 from graph.server.endpoint import Endpoint
+from graph.server.examples import FIRST
 from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
 from graph.stats.reading import Progress
@@ -115,7 +118,12 @@ class Graph:
 
 
 def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
-    """The ASGI app. `example`: the query that GraphiQL opens with; None switches GraphiQL off."""
+    """The ASGI app. `example`: the query that GraphiQL opens with, where it is not for the settings
+    alone to say whether there is GraphiQL.
+    """
+    server = graph.settings.server
+    if example is None and server.graphiql:
+        example = FIRST
     endpoint = Endpoint(graph.schema, graph.context, graph.settings.server, example=example)
 
     async def healthz(_request: Request) -> Response:
@@ -150,6 +158,26 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
         ],
-        middleware=[Middleware(Compressed)],
+        middleware=[
+            Middleware(Edge, allowed_origins=server.allowed_origins),
+            *_cross_origin(server.allowed_origins),
+            Middleware(Compressed),
+        ],
         lifespan=lifespan,
     )
+
+
+def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
+    """What lets pages of these origins read answers (CORS); nothing where there are none"""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-request-id"],
+            expose_headers=["retry-after", "server-timing", "x-request-id"],
+            max_age=3600,
+        )
+    ]

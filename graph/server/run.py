@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from graph.config import ServerSettings
 from graph.errors import ConfigError
 
 
@@ -40,11 +41,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-_HOW: Mapping[str, Any] = {
-    "log_level": "warning",
-    "access_log": False,  # a query string may hold phone numbers
-    "timeout_graceful_shutdown": 5,
-}
+def _how(settings: ServerSettings) -> Mapping[str, Any]:
+    """What uvicorn is to know"""
+    return {
+        "log_level": "warning",
+        "access_log": False,  # a query string may hold phone numbers
+        "server_header": False,
+        "timeout_graceful_shutdown": settings.shutdown_ms / 1000,
+        "ws_max_size": settings.limits.body_bytes,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "root_path": settings.root_path,
+    }
+
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """what asks a server to stop"""
@@ -53,15 +62,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 async def serve_all(
     apps: Sequence[tuple[ASGIApp, socket.socket]],
     before_stop: Callable[[], Awaitable[None]] | None = None,
+    *,
+    behind: ServerSettings | None = None,
 ) -> None:
     """Serves every app until SIGINT or SIGTERM, then stops all of them cleanly.
 
     The first app stops first, so that what it still asks of the others is answered; `before_stop`
-    ends what would not end by itself, such as subscriptions.
+    ends what would not end by itself, such as subscriptions. `behind` tells of proxies in front.
     """
+    how = _how(behind or ServerSettings())
     servers = [
         (
-            _Server(uvicorn.Config(app, lifespan="on" if place == 0 else "off", **_HOW)),
+            _Server(uvicorn.Config(app, lifespan="on" if place == 0 else "off", **how)),
             listener,
         )
         for place, (app, listener) in enumerate(apps)
@@ -85,9 +97,11 @@ async def serve_all(
             loop.remove_signal_handler(number)
 
 
-def serve_by_workers(factory: str, listener: socket.socket, workers: int) -> None:
+def serve_by_workers(
+    factory: str, listener: socket.socket, workers: int, settings: ServerSettings
+) -> None:
     """Serves what the factory ("module:function") makes in so many processes, until a signal"""
-    how = uvicorn.Config(factory, factory=True, workers=workers, **_HOW)
+    how = uvicorn.Config(factory, factory=True, workers=workers, **_how(settings))
     Multiprocess(how, [listener]).run()
 
 

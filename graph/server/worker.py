@@ -16,4 +16,4 @@ def app() -> Starlette:
     settings, share = config.of_worker()
     graph = Graph(settings, share=share)
     first_on_signals(graph.streams.close)
-    return create_app(graph, example=None)
+    return create_app(graph)

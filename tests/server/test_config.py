@@ -31,6 +31,11 @@ max_groups = 300
 secret = "env:GRAPH_SECRET"
 introspection = false
 suggestions = false
+allowed_origins = ["https://calls.example.com"]
+trusted_proxies = ["10.0.0.0/8"]
+root_path = "/calls"
+graphiql = true
+shutdown_ms = 2000
 [server.limits]
 depth = 8
 fields = 100
@@ -109,6 +114,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         secret=Secret("from the environment"),
         introspection=False,
         suggestions=False,
+        allowed_origins=("https://calls.example.com",),
+        trusted_proxies=("10.0.0.0/8",),
+        root_path="/calls",
+        graphiql=True,
+        shutdown_ms=2000,
         limits=Limits(
             depth=8,
             fields=100,
@@ -225,8 +235,10 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
     [
         ("[serve]\n", "unknown key 'serve'; did you mean 'server'?"),
         ("[server]\ndeadline = 3\n", "unknown key 'server.deadline'; did you mean 'deadline_ms'?"),
-        ("[server]\nzzz = 80\n", "unknown key 'server.zzz'; known are deadline_ms, "),
+        ("[server]\nzzz = 80\n", "unknown key 'server.zzz'; known are allowed_origins, "),
         ("[server.limits]\ndeep = 3\n", "unknown key 'server.limits.deep'; did you mean 'depth'?"),
+        ('[server]\nallowed_origins = ["*"]\n', "server.allowed_origins[1]: '*' is no origin"),
+        ('[server]\nroot_path = "calls"\n', "server.root_path: 'calls' is no path such as /calls"),
         ("[server.limits]\ndepth = 0\n", "server.limits.depth: must be more than 0"),
         (
             f'[[sources]]\nid = "a"\n{AN_ENTRY}[[sources]]\nid = "b"\n{AN_ENTRY}timezone = "UTC"\n',
