@@ -44,6 +44,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stats_deadline_ms: int = 120_000
     max_page_size: int = 1000
     max_groups: int = 20_000
+    compiled: bool = True
+    """selections of plain attributes are executed by generated functions"""
     secret: Secret | None = None
     tokens_file: str | None = None
     limits: Limits = Limits()

@@ -18,6 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from graph.errors import GraphError
 from graph.observe import log
+from graph.schema.compiled.executor import compiling
 from graph.schema.context import Context
 from graph.schema.documents import check_variables
 from graph.schema.mutation import Mutation
@@ -115,14 +116,19 @@ class Explained(SchemaExtension):
         return {"plan": context.plans} if context is not None and context.plans else {}
 
 
-def build() -> GraphSchema:
-    """The schema with the details types of every vendor folder."""
+def build(*, compiled: bool = True) -> GraphSchema:
+    """The schema with the details types of every vendor folder.
+
+    `compiled`: selections of plain attributes are executed by generated functions; without it
+    everything is the same, and slower.
+    """
     schema = GraphSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=compiling() if compiled else None,
         extensions=[Explained],
     )
     without_null_defaults(schema.plain)

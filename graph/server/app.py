@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -64,7 +65,7 @@ class Graph:
         self.watches = Watches()
         self.streams = Streams()
         self.writes = Writes(self.timer)
-        self.schema = build()
+        self.schema = build(compiled=settings.server.compiled)
         self.documents = Documents(self.schema.plain, settings.server)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
@@ -102,7 +103,8 @@ class Graph:
             told = "there is no operation here, or one that has more than one answer"
             return {"errors": [{"message": told, "extensions": {"code": "BAD_REQUEST"}}]}
         assert isinstance(result, ExecutionResult)
-        answer: dict[str, Any] = {"data": result.data}
+        # Compiled selections leave rows for msgspec to write.
+        answer: dict[str, Any] = {"data": msgspec.to_builtins(result.data)}
         if result.errors:
             answer["errors"] = [error.formatted for error in result.errors]
         if result.extensions:
