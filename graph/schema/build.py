@@ -51,7 +51,7 @@ class GraphSchema(Schema):
         if not context.query:
             raise MissingQueryError
         asked: Context = context.context
-        read = asked.documents.read(context.query)
+        read = asked.document = asked.documents.read(context.query)
         context.graphql_document = read.tree
         errors = read.errors
         if read.tree is not None:

@@ -16,7 +16,7 @@ from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.observe import Timer, Trace
 from graph.reports.commands import Writes
-from graph.schema.documents import Documents
+from graph.schema.documents import Document, Documents
 from graph.schema.streams import Streams
 from graph.stats.reading import Progress
 from graph.transport.open import Sources
@@ -41,6 +41,8 @@ class Context:
     ) -> None:
         self.request_id = _request_id(request)
         self.documents = documents
+        self.document: Document | None = None
+        """the query text that is being executed"""
         self.watches = watches
         self.streams = streams
         self.writes = writes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
-import msgspec
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -28,9 +29,13 @@ from graph.config import Limits, ServerSettings
 from graph.errors import GraphError, OverLimit
 from graph.schema import limits
 
+T = TypeVar("T")
+
 _KEPT_TOKENS = 100_000
 """of all kept documents together; some 600 bytes each"""
 _MOST_ERRORS = 20
+_MOST_MADE = 100
+"""of one document: a few for each root field, and that again for each choice of its Booleans"""
 _OWN_TOKENS = 50
 """what a document counts at least"""
 _CHARACTERS_LIKE_A_TOKEN = 100
@@ -43,11 +48,36 @@ overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 40_000
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 
-class Document(msgspec.Struct):
+class Document:
     """A query text as it was read: its tree, or what is wrong with it."""
 
-    tree: DocumentNode | None
-    errors: list[GraphQLError]
+    def __init__(self, tree: DocumentNode | None, errors: list[GraphQLError]) -> None:
+        self.tree = tree
+        self.errors = errors
+        self._made: dict[Hashable, tuple[Sequence[FieldNode], Any]] = {}
+
+    def once(
+        self,
+        what: Hashable,
+        nodes: Sequence[FieldNode],
+        variables: Mapping[str, Any],
+        make: Callable[[], T],
+    ) -> T:
+        """What was made of these fields before, else what `make` makes; it goes with the document.
+
+        `what` tells apart what is made of the same fields. Of the variables it may depend on those
+        alone that `@skip` and `@include` go by: the Booleans.
+        """
+        conditions = [item for item in variables.items() if type(item[1]) is bool]
+        key = (what, *map(id, nodes), *conditions)
+        made = self._made.get(key)
+        if made is None:
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            # An id is good only for as long as its node lives, so the nodes are kept, too.
+            made = self._made[key] = (nodes, make())
+        value: T = made[1]
+        return value
 
 
 class Documents:

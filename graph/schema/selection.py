@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from graphql import (
     FieldNode,
@@ -22,41 +22,6 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 def snake(name: str) -> str:
     """A schema name as the attribute that holds it"""
     return _CAPITAL.sub("_", name).lower()
-
-
-T = TypeVar("T")
-
-
-class BySelection(Generic[T]):
-    """What was made of a selection, kept for the next request that selects the same.
-
-    A query's text is parsed once, so equal texts have the very same nodes. What `@skip` and
-    `@include` go by is the query's Boolean variables.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, tuple[Sequence[FieldNode], T]] = {}
-
-    def get(
-        self,
-        what: Hashable,
-        nodes: Sequence[FieldNode],
-        variables: Mapping[str, Any],
-        make: Callable[[], T],
-    ) -> T:
-        """What was made of these nodes; else what `make` makes of them now. `what`: its kind."""
-        conditions = [item for item in variables.items() if type(item[1]) is bool]
-        key = (what, *map(id, nodes), *conditions)
-        kept = self._kept.get(key)
-        if kept is None:
-            if len(self._kept) >= _MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            # The nodes are kept too: an id is good only for as long as its object lives.
-            kept = self._kept[key] = (nodes, make())
-        return kept[1]
-
-
-_MOST_KEPT = 500
 
 
 class Selection:

@@ -23,14 +23,13 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.schema.compiled.generate import function_of
 from graph.schema.compiled.shape import NotPlain, Shape, shape_of
-from graph.schema.selection import BySelection
+from graph.schema.documents import Document
 
 
 class Compiled:
     """The functions of one schema, and how often they did and did not do."""
 
     def __init__(self) -> None:
-        self.by_selection: BySelection[Callable[[Any], Any] | None] = BySelection()
         self._by_shape: dict[Shape, Callable[[Any], Any]] = {}
         self.used = 0
         """values that a compiled function made"""
@@ -101,9 +100,10 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         self, kind: GraphQLOutputType, details: FieldDetailsList, result: Any
     ) -> Any | None:
         """What a compiled function makes of the result; None if that is the parent's business"""
-        if self._ordinary_only:
+        document: Document | None = self.context_value.document
+        if document is None or self._ordinary_only:
             return None
-        function = self.compiled.by_selection.get(
+        function = document.once(
             kind,
             [detail.node for detail in details],
             self.variable_values.coerced,
