@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from itertools import product as product_of
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from graph import config
+from graph.server.app import Graph
 from graph.sources import vendor
-from graph.sources.contract import CreateReport, ReportDraft, RowKey, Site
+from graph.sources.contract import CreateReport, Reply, ReportDraft, RowKey, Site
+from graph.sources.portsip import report_mapping
 from graph.sources.portsip.report_mapping import read_filter, write_filter
+from graph.transport.http import HttpxTransport
 from graph.types.report import NormalReportFilter, ReportDuration, ReportParty
 from graph.types.report_words import (
+    CallReportPreset,
     CallReportType,
     ReportAnswerState,
     ReportDurationKind,
     ReportPartyKind,
     takes_value,
 )
-from tests.reports.asking import DETAIL, created, posts
+from tests.reports.asking import DETAIL, FILTER, UPDATE, create, created, posts
 from tests.support import product, run
 
-ANY_CALLS = {"from": "ANY", "to": "ANY", "answer_state": "ANY", "duration": "ANY"}
+SAMPLES = Path(report_mapping.__file__).parent / "samples"
 NORMAL = {
     "from": "EXTENSION_OR_EXTENSION_RANGE", "from_value": "101-110",
     "to": "NUMBERS_START_WITH", "to_value": "+4930",
@@ -89,67 +101,209 @@ def test_the_table_has_all_eleven_types() -> None:
     assert len(FILTERS) == 11
 
 
-def test_every_type_goes_out_as_documented_and_comes_back_as_it_was_meant() -> None:
+WINDOW = {"since": "2026-02-01T00:00:00+01:00", "until": "2026-03-01T00:00:00+01:00"}
+UTC_WINDOW = {"since": "2026-01-31T23:00:00Z", "until": "2026-02-28T23:00:00Z"}
+RANGES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    **{
+        name: ({"preset": name}, {"range": name}, {"preset": name, "window": None})
+        for name in PRESETS
+    },
+    "CUSTOM": (
+        {"window": WINDOW},
+        {
+            "range": "CUSTOM",
+            "started_at": UTC_WINDOW["since"],
+            "ended_at": UTC_WINDOW["until"],
+        },
+        {"preset": "CUSTOM", "window": UTC_WINDOW},
+    ),
+}
+
+
+def test_the_table_has_all_seven_ranges() -> None:
+    assert set(RANGES) == {one.name for one in CallReportPreset} - {"UNKNOWN"}
+    assert len(RANGES) == 7
+
+
+@pytest.mark.parametrize("format", ["CSV", "HTML"])
+def test_every_type_and_range_goes_out_as_documented_and_comes_back_as_it_was_meant(
+    format: str,
+) -> None:
     async def work() -> None:
-        async with product("portsip", count=5) as api:
-            for name, (asked, wire, told) in FILTERS.items():
-                id = await created(api, type=name, filter=asked)
+        source = {"vendor": "portsip", "requests_per_second": 10_000}
+        async with product(source, count=5) as api:
+            for (name, (asked, wire, told)), (ask, span, window) in product_of(
+                FILTERS.items(), RANGES.values()
+            ):
+                given = {"type": name, "format": format, "filter": asked, "range": ask}
+                id = await created(api, **given)
                 assert posts(api)[-1] == {
                     "name": "Weekly",
                     "type": name,
                     "email": "boss@example.com",
-                    "format": "CSV",
-                    "range": "LAST_THIRTY_DAYS",
+                    "format": format,
                     "filter": wire,
+                    **span,
                 }
                 back = await api.good(f'{{ callReport(id: "{id}") {{ {DETAIL} }} }}')
-                assert back["callReport"]["type"] == name
-                assert back["callReport"]["filter"] == told
+                assert back["callReport"] == {
+                    "id": id,
+                    "name": "Weekly",
+                    "type": name,
+                    "email": "boss@example.com",
+                    "format": format,
+                    "cronExpression": None,
+                    "status": "RUNNING",
+                    "filter": told,
+                    "range": window,
+                }
 
     run(work)
 
 
-def test_every_range_and_format_goes_out_and_comes_back() -> None:
-    window = {"since": "2026-02-01T00:00:00+01:00", "until": "2026-03-01T00:00:00+01:00"}
-    utc = {"since": "2026-01-31T23:00:00Z", "until": "2026-02-28T23:00:00Z"}
+def test_a_change_of_everything_goes_out_as_documented_and_comes_back_as_it_was_meant() -> None:
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            for name, (asked, wire, told) in FILTERS.items():
+                id = await created(api, type=name, filter=asked)
+                for ask, span, window in RANGES.values():
+                    changes = {"name": "Costs", "email": "a@example.org", "format": "HTML"}
+                    given = {**changes, "cronExpression": "0 7 * * MON", "range": ask}
+                    made = await api.good(UPDATE, input={"id": id, **given, "filter": asked})
+                    assert made["made"]["outcome"] == "DONE"
+                    cron = {"cron_expr": "0 7 * * MON"}
+                    assert posts(api)[-1] == {**changes, **cron, "filter": wire, **span}
+                    back = await api.good(f'{{ callReport(id: "{id}") {{ {DETAIL} }} }}')
+                    assert back["callReport"] == {
+                        "id": id, "type": name, "status": "SCHEDULED", **changes,
+                        "cronExpression": "0 7 * * MON", "filter": told, "range": window,
+                    }  # fmt: skip
+
+    run(work)
+
+
+# ---------------------------------------------------------------- the documents' own bodies
+
+
+def sample(name: str) -> Any:
+    return msgspec.json.decode((SAMPLES / name).read_bytes())
+
+
+MEANT = {"from", "to", "answer_state", "duration"}
+"""what of the documents' filter says something: their values go with kinds that take none"""
+IDLE = {"started_at", "ended_at"}
+"""only valid when the range is CUSTOM, say the documents, and theirs is TODAY"""
+
+
+def documented(name: str, **changes: Any) -> dict[str, Any]:
+    """A body of the documents without what means nothing, and with usable e-mail and cron"""
+    body = {key: value for key, value in sample(name).items() if key not in IDLE}
+    kept = {key: value for key, value in body["filter"].items() if key in MEANT}
+    return {**body, "filter": kept, **changes}
+
+
+def test_the_documents_bodies_go_out_as_they_are_meant() -> None:
+    own = {"email": "text@example.com", "cron_expr": "0 7 * * *"}
+    given = {
+        "name": "text", "email": own["email"], "format": "CSV", "range": {"preset": "TODAY"},
+        "cronExpression": own["cron_expr"], "filter": {"normal": {}},
+    }  # fmt: skip
 
     async def work() -> None:
         async with product("portsip", count=5) as api:
-            for format in ("CSV", "HTML"):
-                for preset in PRESETS:
-                    id = await created(api, format=format, range={"preset": preset})
-                    sent = posts(api)[-1]
-                    assert (sent["format"], sent["range"]) == (format, preset)
-                    assert "started_at" not in sent
-                    back = await api.good(f'{{ callReport(id: "{id}") {{ {DETAIL} }} }}')
-                    assert back["callReport"]["format"] == format
-                    assert back["callReport"]["range"] == {"preset": preset, "window": None}
-            id = await created(api, range={"window": window})
-            sent = posts(api)[-1]
-            assert sent["range"] == "CUSTOM"
-            assert (sent["started_at"], sent["ended_at"]) == (utc["since"], utc["until"])
-            back = (await api.good(f'{{ callReport(id: "{id}") {{ {DETAIL} }} }}'))["callReport"]
-            assert back["range"] == {"preset": "CUSTOM", "window": utc}
+            id = await created(api, type="NORMAL", **given)
+            assert posts(api)[-1] == documented("call_report_create.json", **own)
+            made = await api.good(UPDATE, input={"id": id, **given})
+            assert made["made"]["outcome"] == "DONE"
+            assert posts(api)[-1] == documented("call_report_update.json", **own)
+            # What a value next to ANY means is nothing, so it is not taken either.
+            lengthy = {"normal": {"duration": {"kind": "ANY", "minSeconds": 1, "maxSeconds": 1}}}
+            made = await create(api, filter=lengthy)
+            assert made["outcome"] == "REFUSED"
 
     run(work)
 
 
-SEED = b"""{
-  "id": "NzAwNTUxOTA5NzczMTQ4MTYw", "name": "text", "type": "NORMAL",
-  "email": "text@example.com", "format": "CSV", "range": "TODAY",
-  "started_at": "2017-07-21T17:32:28Z", "ended_at": "2017-07-21T17:32:28Z", "cron_expr": "text",
-  "filter": {"from": "ANY", "from_value": "text", "to": "ANY", "to_value": "text",
-             "answer_state": "ANY", "duration": "ANY", "duration_from": 1, "duration_to": 1},
-  "status": "RUNNING"
-}"""
+NATIVE = "NzAwNTUxOTA5NzczMTQ4MTYw"
+TOLD = {
+    "nativeId": NATIVE, "name": "text", "type": "NORMAL", "status": "RUNNING",
+    "cronExpression": "text", "nextRuns": [],
+}  # fmt: skip
+LATE = {
+    "email": "[email\u00a0protected]", "format": "CSV",
+    "range": {"preset": "TODAY", "window": None},
+    "filter": {
+        "__typename": "NormalReportFilter",
+        "caller": {"kind": "ANY", "value": None}, "callee": {"kind": "ANY", "value": None},
+        "answerState": "ANY", "duration": {"kind": "ANY", "minSeconds": None, "maxSeconds": None},
+    },
+}  # fmt: skip
+FILE = {
+    "nativeId": NATIVE, "name": "text", "type": "NORMAL", "format": "CSV",
+    "completedAt": "2017-07-21T17:32:28Z", "fileName": "text", "fileSizeBytes": 0,
+}  # fmt: skip
 
 
-def test_the_documented_body_is_read_with_its_meaning() -> None:
-    sent = msgspec.json.decode(SEED, type=dict[str, msgspec.Raw])
-    read = read_filter("NORMAL", sent["filter"])
-    # A value that its kind does not take means nothing, and is not told.
+class Documents:
+    """A system that answers with the documents' own bodies, byte for byte"""
+
+    def __init__(self) -> None:
+        self.app = Starlette(routes=[Route("/api/{rest:path}", self.answer)])
+
+    async def answer(self, request: Request) -> Response:
+        kind, _, id = request.path_params["rest"].partition("/")
+        name = kind if not id else kind.removesuffix("s")
+        body = (SAMPLES / f"{name}.json").read_bytes()
+        if request.query_params.get("skip", "0") != "0":
+            # They print one row, and a count of 100.
+            body = msgspec.json.encode({**msgspec.json.decode(body), "items": []})
+        return Response(body, media_type="application/json")
+
+
+def test_the_documents_bodies_come_back_with_their_meaning() -> None:
+    query = f"""{{
+      reports: callReports {{ complete nodes {{
+        id nativeId name type status cronExpression nextRuns {{ at }} email format
+        range {{ preset window {{ since until }} }} {FILTER} }} }}
+      files: completedCallReports {{ nodes {{
+        id nativeId name type format completedAt fileName fileSizeBytes fileUrl }} }}
+    }}"""
+    entry = {
+        "id": "portsip", "vendor": "portsip", "base_url": "http://pbx.twin",
+        "credentials": {"token": "t"},
+    }  # fmt: skip
+
+    async def work() -> None:
+        carried = httpx.ASGITransport(app=Documents().app)
+        graph = Graph(
+            config.settings({"sources": [entry]}, environment={}),
+            make_transport=lambda *_: HttpxTransport("http://pbx.twin", transport=carried),
+        )
+        data = (await graph.ask(query))["data"]
+        await graph.close()
+        (told,), (file,) = data["reports"]["nodes"], data["files"]["nodes"]
+        assert told == {"id": told["id"], **TOLD, **LATE}
+        assert file == {"id": file["id"], "fileUrl": f"/reports/{file['id']}/file", **FILE}
+        # One row of a hundred is not all of them, and the answer does not say that it were.
+        assert data["reports"]["complete"] is False
+
+    run(work)
+
+
+def test_what_the_documents_body_means_is_written_as_it_was_read() -> None:
+    read = read_filter(
+        "NORMAL", msgspec.Raw(msgspec.json.encode(sample("call_report.json")["filter"]))
+    )
     assert isinstance(read, NormalReportFilter)
-    assert write_filter(read) == ANY_CALLS
+    assert write_filter(read) == documented("call_report.json")["filter"]
+
+
+def test_the_id_of_the_documents_answer_is_the_new_reports() -> None:
+    engine = vendor("portsip").reports
+    assert engine is not None
+    site: Any = Site("x", None, None, None)  # type: ignore[arg-type]
+    reply = Reply(201, {}, (SAMPLES / "call_report_created.json").read_bytes())
+    assert engine.read_written(site, reply, CreateReport(ReportDraft(name="x"))).row == NATIVE
 
 
 @pytest.mark.parametrize(
