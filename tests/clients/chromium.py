@@ -62,11 +62,13 @@ class Chromium:
 
     requests: the URL of every request of the tab and its workers, WebSockets too
     console: what the tab said was wrong: errors, warnings and dialogs
+    downloads: what was saved, by the browser's own id: the file's name and how far it has come
     """
 
     def __init__(self, executable: str, deadline: float = 30.0) -> None:
         self.requests: list[str] = []
         self.console: list[str] = []
+        self.downloads: dict[str, tuple[str, str]] = {}
         self._executable = executable
         self._deadline = deadline
         self._answers: dict[int, Future[dict[str, Any]]] = {}
@@ -181,6 +183,23 @@ class Chromium:
         """Put text in where the cursor is, in one piece."""
         self._call("Input.insertText", {"text": text})
 
+    def download(self, url: str, folder: Path) -> Path:
+        """Follow a link to a file; the file, once the browser has saved it under its name."""
+        allowed = {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": True}
+        self._command("Browser.setDownloadBehavior", allowed)
+        before = set(self.downloads)
+        self.evaluate(f"void (location.href = {json.dumps(url)})")
+        give_up = time.monotonic() + self._deadline
+        while time.monotonic() < give_up:
+            saved = [self.downloads[id] for id in set(self.downloads) - before]
+            match saved:
+                case [(name, "completed")]:
+                    return folder / name
+                case [(name, "canceled")]:
+                    raise PageError(f"{name} was not saved")
+            time.sleep(0.05)
+        raise TimeoutError(f"nothing was saved from {url}: {saved}")
+
     def screenshot(self, path: Path) -> None:
         """Save a picture (PNG) of the page as it is now."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", {})["data"]))
@@ -263,6 +282,11 @@ class Chromium:
                 self.requests.append(params["request"]["url"])
             case "Network.webSocketCreated":
                 self.requests.append(params["url"])
+            case "Browser.downloadWillBegin":
+                self.downloads[params["guid"]] = (params["suggestedFilename"], "begun")
+            case "Browser.downloadProgress":
+                name, _ = self.downloads[params["guid"]]
+                self.downloads[params["guid"]] = (name, params["state"])
             case "Runtime.exceptionThrown":
                 self.console.append(_exception(params["exceptionDetails"]))
             case "Runtime.consoleAPICalled" if params["type"] in {"error", "warning", "assert"}:

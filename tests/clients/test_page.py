@@ -133,14 +133,14 @@ def test_variables_have_an_editor(opened: Chromium) -> None:
     opened.wait_for(f"""{lines(RESULT)}.includes('"vendor": "VCCLIVE"')""")
 
 
-def rewrite(browser: Chromium, query: str) -> None:
-    """Put a query in place of the one in the editor."""
+def rewrite(browser: Chromium, query: str, name: str = "<untitled>") -> None:
+    """Put a query in place of the one in the editor; its name becomes that of the tab."""
     browser.click(EDITOR)
     browser.wait_for(has_focus(EDITOR))
     browser.press("Control+a")
     browser.write(query)
     # GraphiQL takes a moment to read what was typed; then its tab no longer has the old name.
-    browser.wait_for(f"{text(TAB)} === '<untitled>'")
+    browser.wait_for(f"{text(TAB)} === {json.dumps(name)}")
 
 
 def test_the_editor_completes_what_is_typed(opened: Chromium) -> None:
