@@ -54,8 +54,8 @@ def _question(
     group_by: Sequence[StatsKey] | None,
     time_zone: str,
 ) -> answer.Question:
-    whole: set[str] = set()
-    grouped: set[str] = set()
+    whole: dict[str, list[dict[str, Any]]] = {}
+    grouped: dict[str, list[dict[str, Any]]] = {}
     native: list[NativeBounds] = []
     for path, given in selection.arguments(info._raw_info):  # noqa: SLF001
         name = path.removeprefix("groups.")
@@ -63,14 +63,14 @@ def _question(
             native.append(_bounds(given))
         elif name in figures.FIGURES:
             figures.check(name, given)
-            (whole if name == path else grouped).add(name)
+            (whole if name == path else grouped).setdefault(name, []).append(given)
     return answer.Question(
         filter=filter,
         unit=unit,
         group_by=tuple(group_by or ()),
         time_zone=time_zone,
-        whole=frozenset(whole),
-        grouped=frozenset(grouped),
+        whole=whole,
+        grouped=grouped if group_by else {},
         native=tuple(dict.fromkeys(native)),
     )
 

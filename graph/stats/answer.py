@@ -24,7 +24,7 @@ from graph.gather.plan import NotAsked, Page, Plan
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.stats import figures, native
-from graph.stats.book import WHOLE, Book, Group, Keeps, Reading
+from graph.stats.book import Book, Group, Keeps, Reading
 from graph.stats.groups import CALL_KEYS, TIME_KEYS, Bucket, Calendar, zone_named
 from graph.stats.late import LateCosts, late
 from graph.stats.reading import AllSources, Progress, SourceReader
@@ -43,20 +43,15 @@ _AMOUNT = 1_000_000
 
 
 class Question(msgspec.Struct, kw_only=True):
-    """What is asked: `whole` and `grouped` name the figures of the whole and of each group."""
+    """What is asked: `whole` and `grouped` are the figures of the whole and of each group."""
 
     filter: CallFilter
     unit: CallUnit
     group_by: tuple[StatsKey, ...]
     time_zone: str
-    whole: frozenset[str]
-    grouped: frozenset[str]
+    whole: figures.Asked
+    grouped: figures.Asked
     native: tuple[NativeBounds, ...]
-
-    @property
-    def names(self) -> frozenset[str]:
-        both = self.whole | (self.grouped if self.group_by else frozenset())
-        return frozenset(name for name in both if name in figures.FIGURES)
 
 
 class Planned(msgspec.Struct, kw_only=True):
@@ -67,7 +62,8 @@ class Planned(msgspec.Struct, kw_only=True):
     calendar: Calendar
     since: datetime
     until: datetime
-    keeps: Keeps
+    whole: Keeps
+    grouped: Keeps
 
 
 def planned(question: Question, sources: Sources, trace: Trace, signer: keys.Signer) -> Planned:
@@ -85,14 +81,12 @@ def planned(question: Question, sources: Sources, trace: Trace, signer: keys.Sig
         if key in question.group_by[:place]:
             raise BadUserInput(f"groupBy[{place}]", f"{key.name} is given twice")
     calendar = Calendar(zone_named(question.time_zone))
-    names = question.names
-    rows = [figures.FIGURES[name] for name in names]
-    occupancy = any(row.occupies for row in rows)
+    whole, grouped = figures.keeps(question.whole), figures.keeps(question.grouped)
     read = copy(wanted)
-    if occupancy:
+    if whole.occupancy or grouped.occupancy:
         # Calls that began before the window may still be going on in it.
         read.since = max(since - _LEAD, _FIRST)
-    paths = set(figures.needs(names)) | {"direction", "disposition", "answered_by"}
+    paths = set(figures.needs(question.whole) | figures.needs(question.grouped))
     for key in question.group_by:
         if key in CALL_KEYS:
             paths.update(CALL_KEYS[key].needs)
@@ -107,21 +101,14 @@ def planned(question: Question, sources: Sources, trace: Trace, signer: keys.Sig
         wanted=Page(amount=_AMOUNT, backwards=False),
         paths=frozenset(paths),
     )
-    accumulators = {name for row in rows for name in row.keeps} | {"counts"}
     return Planned(
         question=question,
         plan=made,
         calendar=calendar,
         since=since,
         until=until,
-        keeps=Keeps(
-            accumulators=frozenset(accumulators),
-            occupancy=occupancy,
-            cells="busy_hour" in names,
-            peaks="peak_concurrency" in names,
-            returns=any(row.returns for row in rows),
-            costs_late=frozenset(),
-        ),
+        whole=whole,
+        grouped=grouped,
     )
 
 
@@ -141,10 +128,11 @@ async def stats(
     lates = {
         run.live.id: LateCosts(run, trace)
         for run in runs
-        if "cost" in made.keeps.accumulators and late(run)
+        if "cost" in {*made.whole.sums, *made.grouped.sums} and late(run)
     }
     book = Book(
-        made.keeps._replace(costs_late=frozenset(lates)),
+        made.whole,
+        made.grouped,
         made.question.group_by,
         made.calendar,
         made.since,
@@ -200,9 +188,8 @@ class _Answer:
 
     async def stats(self, trace: Trace) -> Stats:
         question, comparable = self.made.question, self._comparable()
-        computed = {
-            reader.teller.id: self._reading(reader.group, comparable) for reader in self.readers
-        }
+        names = frozenset(question.whole), frozenset(question.grouped)
+        whole = self._reading(self.book.whole, comparable)
         window = (self.made.since, self.made.until)
         return Stats(
             complete=self.complete,
@@ -215,18 +202,18 @@ class _Answer:
             groups=[
                 StatsGroup(
                     keys=self._keys(group),
-                    read=self._read(self._reading(group, comparable), question.grouped),
+                    read=self._read(self._reading(group, comparable), names[1]),
                 )
                 for group in self.book.grouped()
             ],
-            definitions=[figures.definition(name) for name in sorted(question.names)],
-            read=self._read(self._reading(self.book.groups[WHOLE], comparable), question.whole),
+            definitions=[figures.definition(name) for name in sorted(names[0] | names[1])],
+            read=self._read(whole, names[0]),
             compared=await native.compare(
                 [reader.run.source for reader in self.readers],
                 trace,
                 question.native,
                 window,
-                computed,
+                whole,
             ),
         )
 

@@ -7,15 +7,15 @@ keys; `Room` raises TooManyGroups beyond the limits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from graph.errors import OverLimit
-from graph.stats import sums
 from graph.stats.groups import CALL_KEYS, TIME_KEYS, Bucket, Calendar
 from graph.stats.returns import Missed, Returns
-from graph.stats.sums import ACCUMULATORS, Room, Seen, Teller
+from graph.stats.seen import OUTCOMES, Seen, Teller, outcome
+from graph.stats.sums import SUMS, Room
 from graph.stats.traffic import QUARTER_US, Sweep, quarters, to_us
 from graph.types.call import CallDirection
 from graph.types.scalars import Long
@@ -25,29 +25,34 @@ WHOLE = 0
 """the number of the group that every call belongs to"""
 _KEYS_PER_GROUP = 10
 _MOST_QUARTERS = 366 * 96 * 10
+_MOST_KNOWN = 65_536
 
 
 class Keeps(NamedTuple):
-    """What is to be kept."""
+    """What is kept of the calls of a group: sums with their limits, and what goes beyond sums."""
 
-    accumulators: frozenset[str]
+    sums: Mapping[str, tuple[int, ...]]
     occupancy: bool
     cells: bool
     peaks: bool
     returns: bool
-    costs_late: frozenset[str]
-    """sources whose costs come one by one, later"""
 
 
 class Group:
     """The sums of the calls that agree in all keys."""
 
-    __slots__ = ("cells", "keys", "number", "occupants", "occupied_us", "states", "untold")
+    __slots__ = (
+        "adders", "cells", "keeps", "keys", "number", "occupants", "occupied_us", "sums", "untold",
+    )  # fmt: skip
 
-    def __init__(self, number: int, keys: tuple[str | None, ...], names: Sequence[str]) -> None:
+    def __init__(self, number: int, keys: tuple[str | None, ...], keeps: Keeps) -> None:
         self.number = number
         self.keys = keys
-        self.states: dict[str, Any] = {name: ACCUMULATORS[name].new() for name in names}
+        self.keeps = keeps
+        self.sums: dict[str, Any] = {
+            name: SUMS[name].new(limits) for name, limits in keeps.sums.items()
+        }
+        self.adders = tuple(kept.add for kept in self.sums.values())
         self.occupied_us = 0
         self.occupants = 0
         self.untold: Counter[str] = Counter()
@@ -59,7 +64,8 @@ class Book:
 
     def __init__(
         self,
-        keeps: Keeps,
+        whole: Keeps,
+        grouped: Keeps,
         group_by: Sequence[StatsKey],
         calendar: Calendar,
         since: datetime,
@@ -67,20 +73,23 @@ class Book:
         now: datetime,
         most_groups: int,
     ) -> None:
-        self.keeps = keeps
         self.group_by = tuple(group_by)
         self.calendar = calendar
-        self.since_us = to_us(since)
-        self.until_us = max(self.since_us, min(to_us(until), to_us(now)))
-        self.until = until
         self.since = since
-        self._names = sorted(keeps.accumulators)
-        self._adders = [(name, ACCUMULATORS[name].add) for name in self._names]
+        self.since_us = to_us(since)
+        self.until = until
+        self.until_us = max(self.since_us, min(to_us(until), to_us(now)))
+        self._end_us = to_us(until)
+        self._grouped = grouped
+        self._occupancy = whole.occupancy or grouped.occupancy
         self._groups_room = Room("groups", most_groups, "groups")
         self.room = Room("keys", most_groups * _KEYS_PER_GROUP, "distinct keys")
+        self._rules = [CALL_KEYS[key].value for key in group_by if key in CALL_KEYS]
         self._timed = [place for place, key in enumerate(group_by) if key in TIME_KEYS]
-        self.groups: list[Group] = [Group(WHOLE, (), self._names)]
+        self.whole = Group(WHOLE, (), whole)
+        self.groups: list[Group] = []
         self._by_keys: dict[tuple[str | None, ...], Group] = {}
+        self._known: dict[tuple[int, tuple[str | None, ...]], Group] = {}
         self.sweep = Sweep()
         self.returns = Returns(self.room)
         self.buckets: dict[tuple[StatsKey, str], Bucket] = {}
@@ -89,77 +98,86 @@ class Book:
 
     # ------------------------------------------------------------ adding
 
-    def add(self, seen: Seen, legs: int) -> tuple[Group, ...]:
+    def add(self, call: Any, source: Teller, legs: int) -> tuple[Group, ...]:
         """Adds a call; gives the groups it was counted in, none if it began before the window."""
-        call = seen.call
-        fixed = self._fixed_keys(seen)
-        if self.keeps.occupancy:
+        seen = Seen(call, source, outcome(call), to_us(call.started_at))
+        start, room = seen.start_us, self.room
+        fixed = tuple([rule(call, source) for rule in self._rules])
+        if self._occupancy:
             self._occupy(seen, fixed)
-        if call.started_at < self.since or call.started_at >= self.until:
+        if not self.since_us <= start < self._end_us:
             return ()
-        start_us = to_us(call.started_at)
-        groups: tuple[Group, ...] = (self.groups[WHOLE],)
-        if self.group_by:
-            groups += (self._group(fixed, start_us // QUARTER_US),)
-        late = seen.source.id in self.keeps.costs_late
-        for name, add in self._adders:
-            if name == "cost" and late:
-                continue
-            for group in groups:
-                add(group.states[name], seen, self.room)
-        if self.keeps.returns:
-            self.returns.add(seen, start_us, tuple(group.number for group in groups))
+        whole = self.whole
+        for add in whole.adders:
+            add(seen, room)
         self.legs_folded += legs
+        if not self.group_by:
+            groups: tuple[Group, ...] = (whole,)
+        else:
+            group = self._group(start // QUARTER_US, fixed)
+            for add in group.adders:
+                add(seen, room)
+            groups = (whole, group)
+        if whole.keeps.returns or self._grouped.returns:
+            self.returns.add(seen, [group.number for group in groups if group.keeps.returns])
         return groups
 
-    def _fixed_keys(self, seen: Seen) -> list[str | None]:
-        """The keys' values, with None in the places of spans of time"""
-        return [
-            CALL_KEYS[key].value(seen.call, seen.source) if key in CALL_KEYS else None
-            for key in self.group_by
-        ]
+    def _group(self, quarter: int, fixed: tuple[str | None, ...]) -> Group:
+        """The group of calls with these keys, those that are no spans of time, in this quarter"""
+        place = (quarter if self._timed else 0, fixed)
+        group = self._known.get(place)
+        if group is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            group = self._known[place] = self._group_of(self._keys(quarter, fixed))
+        return group
 
-    def _group(self, fixed: list[str | None], quarter: int) -> Group:
-        values = fixed
-        if self._timed:
-            values = list(fixed)
-            for place in self._timed:
-                key = self.group_by[place]
+    def _keys(self, quarter: int, fixed: tuple[str | None, ...]) -> tuple[str | None, ...]:
+        """All keys in the order of `group_by`"""
+        values: list[str | None] = []
+        rest = iter(fixed)
+        for key in self.group_by:
+            if key in TIME_KEYS:
                 bucket = self.calendar.bucket(key, quarter)
-                values[place] = bucket.value
                 self.buckets.setdefault((key, bucket.value), bucket)
-        keys = tuple(values)
+                values.append(bucket.value)
+            else:
+                values.append(next(rest))
+        return tuple(values)
+
+    def _group_of(self, keys: tuple[str | None, ...]) -> Group:
         group = self._by_keys.get(keys)
         if group is None:
             self._groups_room.take()
-            group = self._by_keys[keys] = Group(len(self.groups), keys, self._names)
-            self.groups.append(group)
+            self.groups.append(Group(WHOLE + 1 + len(self.groups), keys, self._grouped))
+            group = self._by_keys[keys] = self.groups[-1]
         return group
 
-    def _occupy(self, seen: Seen, fixed: list[str | None]) -> None:
+    def _occupy(self, seen: Seen, fixed: tuple[str | None, ...]) -> None:
         """Attributes the time a call took to the quarters, and so to the groups, it took it in"""
-        call = seen.call
-        start = to_us(call.started_at)
-        if call.ended_at is None:
+        start, ended_at = seen.start_us, seen.call.ended_at
+        if ended_at is None:
             if self.since_us <= start < self.until_us:
                 why = seen.source.why("ended_at")
-                self.groups[WHOLE].untold[why] += 1
+                self.whole.untold[why] += 1
                 if self.group_by:
-                    self._group(fixed, start // QUARTER_US).untold[why] += 1
+                    self._group(start // QUARTER_US, fixed).untold[why] += 1
             return
-        start, end = max(start, self.since_us), min(to_us(call.ended_at), self.until_us)
+        start, end = max(start, self.since_us), min(to_us(ended_at), self.until_us)
         if start >= end:
             return
-        self._take_span(self.groups[WHOLE], start, end)
-        if not self.group_by:
+        if self.whole.keeps.occupancy:
+            self._take_span(self.whole, start, end)
+        if not self._grouped.occupancy or not self.group_by:
             return
-        if not self._timed:
-            self._take_span(self._group(fixed, 0), start, end)
+        first = start // QUARTER_US
+        if not self._timed or first == (end - 1) // QUARTER_US:
+            self._take_span(self._group(first, fixed), start, end)
             return
         # Parts that fall into one group are one part, so that a call is counted once in it.
         begun, group = start, None
         for quarter, part, _stop in quarters(start, end):
-            here = self._group(fixed, quarter)
+            here = self._group(quarter, fixed)
             if group is not None and here is not group:
                 self._take_span(group, begun, part)
                 begun = part
@@ -170,13 +188,14 @@ class Book:
     def _take_span(self, group: Group, start: int, end: int) -> None:
         group.occupied_us += end - start
         group.occupants += 1
-        if self.keeps.cells:
+        if group.keeps.cells:
+            cells = group.cells
             for quarter, part, stop in quarters(start, end):
-                if quarter not in group.cells:
+                if quarter not in cells:
                     self.room.take()
-                    group.cells[quarter] = 0
-                group.cells[quarter] += stop - part
-        if self.keeps.peaks:
+                    cells[quarter] = 0
+                cells[quarter] += stop - part
+        if group.keeps.peaks:
             self.sweep.add(start, end, group.number)
 
     # ------------------------------------------------------------ reading
@@ -184,7 +203,7 @@ class Book:
     def grouped(self) -> list[Group]:
         """The groups in the order of their keys; what is not told comes last"""
         return sorted(
-            self.groups[1:], key=lambda group: [(key is None, key or "") for key in group.keys]
+            self.groups, key=lambda group: [(key is None, key or "") for key in group.keys]
         )
 
     def length_us(self, group: Group) -> int:
@@ -198,7 +217,7 @@ class Book:
     def check_length(self) -> None:
         """OverLimit if the window is too long to be measured in quarters of an hour"""
         asked = (self.until_us - self.since_us) // QUARTER_US
-        if self._timed and self.keeps.occupancy and asked > _MOST_QUARTERS:
+        if self._timed and self._grouped.occupancy and asked > _MOST_QUARTERS:
             raise OverLimit(
                 "quarters",
                 _MOST_QUARTERS,
@@ -228,28 +247,27 @@ class Reading:
         self._incomplete = incomplete
         self._seen_until_us = seen_until_us
 
-    def state(self, name: str) -> Any:
-        return self._group.states[name]
+    def sum(self, name: str) -> Any:
+        return self._group.sums[name]
 
-    def outcomes(self, direction: CallDirection | None = None) -> Counter[str]:
-        """How many calls ended in each way"""
-        found: Counter[str] = Counter(dict.fromkeys(sums.OUTCOMES, 0))
-        for (_, way, outcome), count in self.state("counts").items():
-            if direction is None or way is direction:
-                found[outcome] += count
+    def outcomes(
+        self, direction: CallDirection | None = None, source: str | None = None
+    ) -> Counter[str]:
+        """How many calls ended in each way, all or those of one direction and one source"""
+        found: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
+        for (teller, way, ended), count in self._group.sums["counts"].found.items():
+            if direction in (None, way) and source in (None, teller):
+                found[ended] += count
         return found
 
     def calls_of(self, teller: Teller) -> int:
         """How many of the calls a source told of"""
-        counts: Counter[Any] = self.state("counts")
-        return sum(n for (source, _, _), n in counts.items() if source == teller.id)
+        return sum(self.outcomes(source=teller.id).values())
 
     @property
     def tellers(self) -> list[Teller]:
         """The sources that told of these calls; all that were asked where there are none"""
-        if "counts" not in self._group.states:
-            return list(self._asked)
-        told = {source for source, _, _ in self.state("counts")}
+        told = {source for source, _, _ in self._group.sums["counts"].found}
         return [teller for teller in self._asked if teller.id in told] or list(self._asked)
 
     @property

@@ -6,12 +6,14 @@ nothing stands below the line it gives null and the reason, never zero.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
 from graph.stats.book import Reading
-from graph.stats.sums import OUTCOMES, UNKNOWN_END
+from graph.stats.seen import OUTCOMES, UNKNOWN_END
+from graph.stats.sums import Waits
 from graph.stats.traffic import at_us, busy_hour
 from graph.types.call import CallDirection
 from graph.types.figure import (
@@ -116,7 +118,7 @@ def by_direction(of: Reading, _arguments: Arguments, _means: FigureDefinition
 
 def summed(name: str) -> Callable[[Reading, Arguments, FigureDefinition], int | None]:
     def derive(of: Reading, _arguments: Arguments, _means: FigureDefinition) -> int | None:
-        state = of.state(name)
+        state = of.sum(name)
         return None if state.untold and not state.count else state.amount
 
     return derive
@@ -144,14 +146,14 @@ def network_effectiveness_ratio(
 
 def average(name: str, *, per: int = 1) -> Callable[[Reading, Arguments, FigureDefinition], Figure]:
     def derive(of: Reading, _arguments: Arguments, means: FigureDefinition) -> Figure:
-        state = of.state(name)
+        state = of.sum(name)
         return _ratio(of, means, FigureUnit.SECONDS, state.amount / per, state.count, state.untold)
 
     return derive
 
 
 def minutes_of_use(of: Reading, arguments: Arguments, means: FigureDefinition) -> Figure:
-    talk = of.state("talk")
+    talk = of.sum("talk")
     minutes = {
         RoundingRule.EXACT: talk.amount / 60,
         RoundingRule.MINUTE_UP: float(talk.minutes),
@@ -173,56 +175,85 @@ def minutes_of_use(of: Reading, arguments: Arguments, means: FigureDefinition) -
     )
 
 
-def _within(lengths: Mapping[int, int], seconds: int) -> int:
-    return sum(count for length, count in lengths.items() if length <= seconds)
-
-
 def short_call_ratio(of: Reading, arguments: Arguments, means: FigureDefinition) -> Figure:
-    talk = of.state("talk")
-    short = _within(talk.lengths, arguments["seconds"] - 1)
+    talk = of.sum("talk")
+    short = talk.lengths.within(shorter_than(arguments["seconds"]))
     return _ratio(of, means, FigureUnit.RATIO, short, talk.count, talk.untold, arguments=arguments)
 
 
+def shorter_than(seconds: int) -> int:
+    """The most whole seconds that are less than these"""
+    return seconds - 1
+
+
+def _given_up(waits: Waits, limit: int) -> tuple[int, dict[str, int]]:
+    """Calls given up within the short-abandon limit, and what that leaves out; 0 leaves none out"""
+    short = waits.clear.abandoned.within(limit) if limit else 0
+    return short, {f"given up within {limit} s": short} if limit else {}
+
+
+def _unclear(waits: Waits) -> dict[str, int]:
+    """Calls of which it is not known whether they were given up"""
+    return {UNKNOWN_END: waits.unknown} | {why: b.offered for why, b in waits.blind.items()}
+
+
 def abandon_rate(of: Reading, arguments: Arguments, means: FigureDefinition) -> Figure:
-    waits = of.state("waits")
+    waits = of.sum("waits")
     limit = arguments["short_abandon_seconds"]
-    excluded = dict(waits.blind)
-    given_up, offered = sum(waits.abandoned.values()), waits.offered
-    untold = sum(waits.abandoned_untold.values())
+    short, excluded = _given_up(waits, limit)
+    given_up, offered = waits.clear.abandoned.total - short, waits.clear.offered - short
+    untold = waits.clear.abandoned_untold
     if limit:
-        short = _within(waits.abandoned, limit)
-        given_up, offered = given_up - short, offered - short - untold
-        excluded |= waits.abandoned_untold
-        excluded[f"given up within {limit} s"] = short
+        offered -= sum(untold.values())
+        excluded |= untold
     else:
-        given_up += untold
+        given_up += sum(untold.values())
+    excluded |= _unclear(waits)
     return _ratio(of, means, FigureUnit.RATIO, given_up, offered, excluded, arguments=arguments)
 
 
+_ABOUT_ANSWERS = (ServiceLevelVariant.OF_ANSWERED, ServiceLevelVariant.OF_OFFERED)
+"""variants for which it does not matter who gave up, and when"""
+
+
 def service_level(of: Reading, arguments: Arguments, means: FigureDefinition) -> Figure:
-    waits = of.state("waits")
-    seconds, limit = arguments["seconds"], arguments["short_abandon_seconds"]
-    variant = arguments["variant"]
-    answered = _within(waits.answered, seconds)
-    abandoned = _within(waits.abandoned, seconds)
-    excluded = dict(waits.blind)
-    for told in (waits.answered_untold, waits.abandoned_untold):
-        for why, count in told.items():
-            excluded[why] = excluded.get(why, 0) + count
-    offered = waits.offered - sum(waits.answered_untold.values())
-    offered -= sum(waits.abandoned_untold.values())
-    above, below = answered, offered
+    waits = of.sum("waits")
+    seconds, variant = arguments["seconds"], arguments["variant"]
+    excluded: Counter[str] = Counter()
+    if variant in _ABOUT_ANSWERS:
+        parts = [waits.clear, *waits.blind.values()]
+        excluded[UNKNOWN_END] = waits.unknown
+    else:
+        parts = [waits.clear]
+        excluded.update(_unclear(waits))
+        excluded.update(waits.clear.abandoned_untold)
+    for part in parts:
+        excluded.update(part.answered_untold)
+    answered = sum(part.answered.within(seconds) for part in parts)
+    offered = sum(part.offered - sum(part.answered_untold.values()) for part in parts)
     if variant is ServiceLevelVariant.OF_ANSWERED:
-        below = sum(waits.answered.values())
-    elif variant is ServiceLevelVariant.OF_OFFERED_LESS_ABANDONED:
-        below = offered - abandoned
-    elif variant is ServiceLevelVariant.WITH_ABANDONED:
-        above = answered + abandoned
-    elif variant is ServiceLevelVariant.WITH_ABANDONED_LESS_SHORT:
-        short = _within(waits.abandoned, limit)
-        excluded[f"given up within {limit} s"] = short
-        above, below = answered + max(0, abandoned - short), offered - short
+        above, below = answered, sum(part.answered.total for part in parts)
+    elif variant is ServiceLevelVariant.OF_OFFERED:
+        above, below = answered, offered
+    else:
+        above, below = _with_abandoned(waits, arguments, answered, offered, excluded)
     return _ratio(of, means, FigureUnit.RATIO, above, below, excluded, arguments=arguments)
+
+
+def _with_abandoned(
+    waits: Waits, arguments: Arguments, answered: int, offered: int, excluded: Counter[str]
+) -> tuple[int, int]:
+    """What stands above and below the line in the variants that ask who gave up, and when"""
+    abandoned = waits.clear.abandoned.within(arguments["seconds"])
+    offered -= sum(waits.clear.abandoned_untold.values())
+    variant = arguments["variant"]
+    if variant is ServiceLevelVariant.OF_OFFERED_LESS_ABANDONED:
+        return answered, offered - abandoned
+    if variant is ServiceLevelVariant.WITH_ABANDONED:
+        return answered + abandoned, offered
+    short, left_out = _given_up(waits, arguments["short_abandon_seconds"])
+    excluded.update(left_out)
+    return answered + max(0, abandoned - short), offered - short
 
 
 # ---------------------------------------------------------------- traffic, returns, cost, top
@@ -306,7 +337,7 @@ def missed_not_returned(of: Reading, arguments: Arguments, means: FigureDefiniti
 
 
 def cost(of: Reading, _arguments: Arguments, means: FigureDefinition) -> CostFigure:
-    state = of.state("cost")
+    state = of.sum("cost")
     untold = bool(state.untold) and not state.count
     return CostFigure(
         amounts=None
@@ -325,7 +356,7 @@ def cost(of: Reading, _arguments: Arguments, means: FigureDefinition) -> CostFig
 
 def top(name: str) -> Callable[[Reading, Arguments, FigureDefinition], TopList]:
     def derive(of: Reading, arguments: Arguments, means: FigureDefinition) -> TopList:
-        state = of.state(name)
+        state = of.sum(name)
         ranked = sorted(state.found.items(), key=lambda item: (-item[1][1], item[0]))
         return TopList(
             entries=[

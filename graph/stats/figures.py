@@ -1,20 +1,26 @@
 """The table of figures: what each reads, what it adds, how it is derived, what it means.
 
-A row's `keeps` names accumulators of `sums.py`; `occupies` and `returns` say that it also needs
-the time calls occupied, or missed calls and calls back.
+A row's `keeps` names sums of `sums.py`; `occupies` and `returns` say that it also needs the time
+calls occupied, or missed calls and calls back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graph.errors import BadUserInput
-from graph.stats import derive, returns, sums
-from graph.stats.book import Reading
+from graph.stats import derive, returns, seen, sums
+from graph.stats.book import Keeps, Reading
 from graph.stats.derive import Arguments, Derivation
-from graph.stats.sums import LONGEST_THRESHOLD_SECONDS, OUTCOMES
-from graph.types.figure import Caveat, FigureDefinition
+from graph.stats.seen import OUTCOMES
+from graph.types.figure import (
+    IN_TIME_SECONDS,
+    SHORT_ABANDON_SECONDS,
+    SHORT_CALL_SECONDS,
+    Caveat,
+    FigureDefinition,
+)
 from graph.types.inputs import camel
 from graph.types.scalars import Long
 
@@ -33,12 +39,16 @@ class Row(NamedTuple):
     returns: bool = False
     plain: bool = False
     """its value is told bare, so what it leaves out stands in `caveats`"""
+    limits: Callable[[Arguments], tuple[int, ...]] | None = None
+    """at which values of what it keeps it asks how many calls there are up to there"""
 
 
 _TRADE = "trade usage"
 _CALLS = "all calls in the window (bids, ITU-T E.600)"
 _JUDGED = "all calls but those of which it is not known how they ended"
 _INBOUND = "inbound calls, but those of systems that cannot tell who gave up, and unknown ends"
+_LONGEST_SECONDS = 3600
+"""the largest limit that may be asked for"""
 
 
 def _counted(name: str, title: str, numerator: str, standard: str = _TRADE) -> Row:
@@ -85,7 +95,7 @@ FIGURES: Mapping[str, Row] = {
         "answered calls", _JUDGED),
     "network_effectiveness_ratio": Row(
         derive.network_effectiveness_ratio, ("counts",), "Network effectiveness ratio (NER)",
-        "(answered + busy + rung out + refused + machine) ÷ seizures",
+        "(answered + busy + rung out + refused + given up + machine) ÷ seizures",
         "ITU-T E.425; compare RFC 6076 SEER",
         "calls that were neither failed nor not allowed", _JUDGED),
     "average_call_duration": Row(
@@ -105,13 +115,18 @@ FIGURES: Mapping[str, Row] = {
     "abandon_rate": Row(
         derive.abandon_rate, ("waits",), "Abandon rate", "abandoned ÷ offered, inbound",
         _TRADE, "inbound calls given up in a queue or a menu after more than the short limit",
-        _INBOUND + ", and those given up within the short limit"),
+        _INBOUND + ", and those given up within the short limit",
+        limits=lambda given: (given.get("short_abandon_seconds", 0),)),
     "service_level": Row(
         derive.service_level, ("waits",), "Service level",
         "by variant; in time: answeredAt - startedAt, or totalSeconds of a call given up, is at "
         "most `seconds`",
         _TRADE, "inbound calls answered (or answered or given up) in time",
-        _INBOUND + ", and calls that do not tell how long they waited; or as the variant says"),
+        "inbound calls (OF_ANSWERED: answered ones) with a known end that tell how long they "
+        "waited; where it matters who gave up, only of systems that can tell, and less what the "
+        "variant says",
+        limits=lambda given: (given.get("seconds", IN_TIME_SECONDS),
+                              given.get("short_abandon_seconds", SHORT_ABANDON_SECONDS))),
     "traffic": Row(
         derive.traffic, (), "Traffic intensity",
         "seconds occupied by calls from start to end within the span ÷ seconds of the span",
@@ -131,7 +146,9 @@ FIGURES: Mapping[str, Row] = {
         derive.short_call_ratio, ("talk",), "Short-call ratio",
         "answered with talk < limit ÷ answered",
         _TRADE, "answered calls that talked for less than `seconds`",
-        "answered calls that tell their talk"),
+        "answered calls that tell their talk",
+        limits=lambda given: (
+            derive.shorter_than(given.get("seconds", SHORT_CALL_SECONDS)),)),
     "missed_not_returned": Row(
         derive.missed_not_returned, (), "Missed calls not returned",
         "inbound calls no person answered, with no call to their number within the time", _TRADE,
@@ -175,7 +192,7 @@ def caveats(of: Reading, names: frozenset[str]) -> list[Caveat]:
                 if name in teller.untold
             }
         else:
-            blind = {} if name in ("offered", "by_direction") else of.state(name).untold
+            blind = {} if name in ("offered", "by_direction") else of.sum(name).untold
         made += [
             Caveat(figure=camel(name), reason=why, count=Long(n))
             for why, n in sorted(blind.items())
@@ -184,10 +201,10 @@ def caveats(of: Reading, names: frozenset[str]) -> list[Caveat]:
 
 
 RANGES: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("abandon_rate", "short_abandon_seconds"): (0, LONGEST_THRESHOLD_SECONDS),
-    ("service_level", "seconds"): (0, LONGEST_THRESHOLD_SECONDS),
-    ("service_level", "short_abandon_seconds"): (0, LONGEST_THRESHOLD_SECONDS),
-    ("short_call_ratio", "seconds"): (1, LONGEST_THRESHOLD_SECONDS),
+    ("abandon_rate", "short_abandon_seconds"): (0, _LONGEST_SECONDS),
+    ("service_level", "seconds"): (0, _LONGEST_SECONDS),
+    ("service_level", "short_abandon_seconds"): (0, _LONGEST_SECONDS),
+    ("short_call_ratio", "seconds"): (1, _LONGEST_SECONDS),
     ("missed_not_returned", "within_minutes"): (1, 44_640),
     **{(name, "first"): (1, 1000) for name in FIGURES if name.startswith("top_")},
 }
@@ -210,13 +227,36 @@ def figure(of: Reading, name: str, arguments: Arguments) -> Any:
     return FIGURES[name].derive(of, arguments, definition(name))
 
 
-def needs(names: frozenset[str]) -> frozenset[str]:
-    """The paths of a call that figures of these names read"""
-    paths: set[str] = set()
-    for name in names:
+Asked = Mapping[str, Sequence[Arguments]]
+"""figures by name, with the arguments of each time they are selected"""
+
+
+def keeps(asked: Asked) -> Keeps:
+    """What has to be kept of calls so that these figures can be derived"""
+    limits: dict[str, set[int]] = {"counts": set()}
+    for name, selections in asked.items():
         row = FIGURES[name]
         for kept in row.keeps:
-            paths.update(sums.ACCUMULATORS[kept].needs)
+            found = limits.setdefault(kept, set())
+            if row.limits is not None:
+                found.update(*(row.limits(arguments) for arguments in selections))
+    rows = [FIGURES[name] for name in asked]
+    return Keeps(
+        sums={name: tuple(sorted(found)) for name, found in sorted(limits.items())},
+        occupancy=any(row.occupies for row in rows),
+        cells="busy_hour" in asked,
+        peaks="peak_concurrency" in asked,
+        returns=any(row.returns for row in rows),
+    )
+
+
+def needs(asked: Asked) -> frozenset[str]:
+    """The paths of a call that these figures read"""
+    paths = set(seen.OUTCOME_NEEDS)
+    for name in asked:
+        row = FIGURES[name]
+        for kept in row.keeps:
+            paths.update(sums.SUMS[kept].needs)
         if row.occupies:
             paths.update(("started_at", "ended_at"))
         if row.returns:

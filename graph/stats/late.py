@@ -13,7 +13,7 @@ from graph.gather.parts import part_names
 from graph.observe import Trace
 from graph.sources.contract import Found, Part, RowKey
 from graph.stats.book import Group
-from graph.stats.sums import NOT_TOLD
+from graph.stats.seen import NOT_TOLD
 
 LARGEST = 1000
 """how many costs are asked for one by one at most, however much time there is"""
@@ -39,6 +39,7 @@ class LateCosts:
         self._by_group: Counter[Group] = Counter()
 
     def add(self, entry: Entry, groups: tuple[Group, ...]) -> None:
+        groups = tuple(group for group in groups if "cost" in group.sums)
         self._by_group.update(groups)
         if len(self._calls) <= LARGEST:
             self._calls.append((RowKey(entry.key.row, entry.key.started_at), groups))
@@ -61,7 +62,7 @@ class LateCosts:
                 f"call, and no more than {allowed} of those are possible"
             )
             for group, count in self._by_group.items():
-                group.states["cost"].untold[why] += count
+                group.sums["cost"].untold[why] += count
             return
         live, resource = self.run.live, self.run.source.resource
         for name in part_names(resource, _COST):
@@ -74,7 +75,7 @@ class LateCosts:
 
     def _add(self, part: Part, found: Found | SourceError, groups: Sequence[Group]) -> None:
         for group in groups:
-            state = group.states["cost"]
+            state = group.sums["cost"]
             if isinstance(found, SourceError):
                 state.untold[f"its cost could not be had ({found.state})"] += 1
                 continue
@@ -82,4 +83,4 @@ class LateCosts:
             if cost is None:
                 state.untold[NOT_TOLD] += 1
             else:
-                state.add(cost)
+                state.take(cost)

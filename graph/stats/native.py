@@ -38,11 +38,11 @@ async def compare(
     trace: Trace,
     asked: Sequence[NativeBounds],
     window: tuple[datetime, datetime],
-    computed: Mapping[str, Reading],
+    computed: Reading,
 ) -> list[tuple[NativeBounds, list[Any]]]:
     """The vendors' own figures for each set of bounds; one that failed is its SourceError.
 
-    `computed` reads the calls of each source; a source that never answered has none of them.
+    `computed` reads all calls; those of a source are told apart by its id.
     """
     able = [s.live for s in sources if s.live.manifest.native_stats is not None]
     filtered = any(source.checks for source in sources)
@@ -56,7 +56,7 @@ async def compare(
                 rows.append(counts)
             else:
                 note = _NOTE + (_FILTERED if filtered else "")
-                rows += _rows(live, counts, computed.get(live.id), note)
+                rows += _rows(live, counts, computed, note)
         made.append((bounds, rows))
     return made
 
@@ -78,12 +78,12 @@ async def _ask(
 def _rows(
     live: LiveSource,
     counted: Mapping[CallDirection, NativeCounts],
-    reading: Reading | None,
+    reading: Reading,
     note: str,
 ) -> list[NativeStats]:
     rows: list[NativeStats] = []
     for direction, counts in counted.items():
-        ours = _computed(reading, direction)
+        ours = _computed(reading.outcomes(direction, live.id))
         rows.append(
             NativeStats(
                 source=live.told,
@@ -99,9 +99,6 @@ def _rows(
     return rows
 
 
-def _computed(reading: Reading | None, direction: CallDirection) -> NativeCounts:
-    found: Mapping[str, int] = {} if reading is None else reading.outcomes(direction)
-    counts = {
-        name: sum(found.get(outcome, 0) for outcome in outcomes) for name, outcomes in _OURS.items()
-    }
+def _computed(found: Mapping[str, int]) -> NativeCounts:
+    counts = {name: sum(found[outcome] for outcome in outcomes) for name, outcomes in _OURS.items()}
     return NativeCounts(total=sum(counts.values()), **counts)

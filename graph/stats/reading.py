@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from graph.gather.ask import Run
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
-from graph.stats.book import WHOLE, Book, Group
+from graph.stats.book import Book
 from graph.stats.late import LateCosts
-from graph.stats.sums import Seen, Teller, add_count, outcome, outcome_of
+from graph.stats.seen import Teller, outcome_of
 from graph.stats.traffic import at_us, to_us
 from graph.types.answer import Outcome
 from graph.types.scalars import TimeWindow
@@ -32,8 +32,6 @@ class SourceReader:
         self.book = book
         self.costs = costs
         self.calls = 0
-        self.group = Group(WHOLE, (), ("counts",))
-        """the calls of this source alone"""
         resource, manifest = run.source.resource, run.live.manifest
         self.teller = Teller(
             id=run.live.id,
@@ -41,6 +39,7 @@ class SourceReader:
             name=run.live.told.name,
             never=resource.never,
             untold={outcome_of(kind): why for kind, why in resource.untold.items()},
+            costs_late=costs is not None,
         )
 
     async def pull(self) -> None:
@@ -48,11 +47,9 @@ class SourceReader:
         await self.run.pull()
         folded = self.run.source.folded
         for entry in self.run.entries:
-            seen = Seen(entry.record, self.teller, outcome(entry.record))
-            groups = self.book.add(seen, len(entry.wire) if folded else 0)
+            groups = self.book.add(entry.record, self.teller, len(entry.wire) if folded else 0)
             if groups:
                 self.calls += 1
-                add_count(self.group.states["counts"], seen, self.book.room)
                 if self.costs is not None:
                     self.costs.add(entry, groups)
         self.run.entries.clear()

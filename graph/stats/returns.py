@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from graph.stats.sums import Room, Seen
+from graph.stats.seen import Seen
+from graph.stats.sums import Room
 from graph.types.call import CallDirection
 
 NEEDS = (
@@ -31,7 +33,7 @@ class Returns:
     """When each number's calls were missed, in which groups, and when it was called.
 
     A call is missed if it came in and no person answered it. It is returned by any later call to
-    the same number, from any source, answered or not. Seconds are kept, not calls.
+    the same number, from any source, answered or not. Moments are kept, not calls.
     """
 
     def __init__(self, room: Room) -> None:
@@ -41,8 +43,8 @@ class Returns:
         self._nameless: Counter[int] = Counter()
         self._answers: dict[int, dict[int, list[int]]] = {}
 
-    def add(self, seen: Seen, start_us: int, groups: tuple[int, ...]) -> None:
-        call = seen.call
+    def add(self, seen: Seen, groups: Iterable[int]) -> None:
+        call, start_us = seen.call, seen.start_us
         if call.direction is CallDirection.OUTBOUND and call.callee.e164 is not None:
             called = self._called.get(call.callee.e164)
             if called is None:

@@ -1,82 +1,24 @@
-"""What is added up while calls stream by. Each state can be added to in any order.
+"""What is added up while calls stream by, in any order.
 
-A figure names the accumulators it is derived from, so that what nobody selected is neither asked
-of a vendor nor added. A value that is not told is counted with its reason, never taken for zero.
+A figure names the sums it is derived from, so that what nobody selected is neither asked of a
+vendor nor added. A value that is not told is counted with its reason, never taken for zero.
 """
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from graph.errors import TooManyGroups
 from graph.stats.groups import extension, trunk
-from graph.types.call import AnsweredBy, CallDirection, CallDisposition
-
-LONGEST_THRESHOLD_SECONDS = 3600
-"""the largest threshold that may be asked for; waits are told apart up to here"""
-
-OUTCOMES = (
-    "answered", "unanswered", "busy", "failed", "not_allowed", "abandoned", "voicemail", "unknown",
-)  # fmt: skip
-"""the ways a call can end, as they are counted; each call is in exactly one"""
-
-_OUTCOME = {
-    CallDisposition.ANSWERED: "answered",
-    CallDisposition.NO_ANSWER: "unanswered",
-    CallDisposition.CANCELLED: "unanswered",
-    CallDisposition.REJECTED: "unanswered",
-    CallDisposition.BUSY: "busy",
-    CallDisposition.FAILED: "failed",
-    CallDisposition.NOT_ALLOWED: "not_allowed",
-    CallDisposition.ABANDONED: "abandoned",
-    CallDisposition.VOICEMAIL: "voicemail",
-    CallDisposition.UNKNOWN: "unknown",
-}
-OUTCOME_NEEDS = ("direction", "disposition", "answered_by")
+from graph.stats.seen import OUTCOME_NEEDS, Seen, Teller
+from graph.types.call import CallDirection
 
 _MICROSECOND = timedelta(microseconds=1)
-
-NOT_TOLD = "its phone system tells none for this call"
-
-
-def outcome(call: Any) -> str:
-    """Which of OUTCOMES a call is counted in. What a machine answered, no person did."""
-    if call.disposition is CallDisposition.ANSWERED and call.answered_by is AnsweredBy.MACHINE:
-        return "voicemail"
-    return _OUTCOME[call.disposition]
-
-
-def outcome_of(kind: CallDisposition) -> str:
-    """Which of OUTCOMES a disposition is counted in"""
-    return _OUTCOME[kind]
-
-
-class Teller(NamedTuple):
-    """A source, as far as sums need to know it: what it never tells, and why."""
-
-    id: str
-    vendor: str
-    name: str
-    never: Mapping[str, str]
-    untold: Mapping[str, str]
-    """outcomes that it has no word for"""
-
-    def why(self, path: str) -> str:
-        """Why a value at this path is missing"""
-        return self.never.get(path) or self.never.get(path.partition(".")[0]) or NOT_TOLD
-
-
-class Seen(NamedTuple):
-    """A call with what many accumulators ask of it."""
-
-    call: Any
-    source: Teller
-    outcome: str
 
 
 class Room:
@@ -98,44 +40,75 @@ class Room:
             )
 
 
-class Accumulator(NamedTuple):
-    """What it reads, its empty state, and how a call is added."""
+class Sum(Protocol):
+    """Something that calls are added to."""
 
-    needs: tuple[str, ...]
-    new: Callable[[], Any]
-    add: Callable[[Any, Seen, Room], None]
+    def add(self, seen: Seen, room: Room) -> None: ...
 
 
-# ---------------------------------------------------------------- states
+# ---------------------------------------------------------------- counts, seconds, money
 
 
-def add_count(state: Counter[Any], seen: Seen, _room: Room) -> None:
-    state[seen.source.id, seen.call.direction, seen.outcome] += 1
+class Counts:
+    """Calls by source, direction and outcome."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, CallDirection, str], int] = {}
+
+    def add(self, seen: Seen, _room: Room) -> None:
+        key = (seen.source.id, seen.call.direction, seen.outcome)
+        self.found[key] = self.found.get(key, 0) + 1
 
 
 class Told:
     """A sum over the calls that tell a value."""
 
-    __slots__ = ("amount", "count", "untold")
+    __slots__ = ("amount", "count", "path", "untold")
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        self.path = path
         self.count = 0
         self.amount = 0
         self.untold: Counter[str] = Counter()
 
-    def add(self, value: int | None, source: Teller, path: str) -> None:
+    def take(self, value: int | None, source: Teller) -> None:
         if value is None:
-            self.untold[source.why(path)] += 1
+            self.untold[source.why(self.path)] += 1
         else:
             self.count += 1
             self.amount += value
 
 
-def _seconds(path: str) -> Accumulator:
-    def add(state: Told, seen: Seen, _room: Room) -> None:
-        state.add(getattr(seen.call, path), seen.source, path)
+class Seconds(Told):
+    """Seconds of all calls."""
 
-    return Accumulator((path,), Told, add)
+    __slots__ = ()
+
+    def add(self, seen: Seen, _room: Room) -> None:
+        self.take(getattr(seen.call, self.path), seen.source)
+
+
+class Steps:
+    """How many values are at most each of the limits that were asked for."""
+
+    __slots__ = ("counts", "limits")
+
+    def __init__(self, limits: Iterable[int]) -> None:
+        self.limits = sorted(set(limits))
+        self.counts = [0] * (len(self.limits) + 1)
+
+    def add(self, value: int) -> None:
+        self.counts[bisect_left(self.limits, value)] += 1
+
+    def within(self, limit: int) -> int:
+        """How many are `limit` or less; it must be one of those asked for"""
+        return sum(self.counts[: self.limits.index(limit) + 1])
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
 
 
 class Talk(Told):
@@ -143,27 +116,25 @@ class Talk(Told):
 
     __slots__ = ("lengths", "minutes", "six_seconds", "thirty_six")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, limits: Iterable[int]) -> None:
+        super().__init__("talk_seconds")
         self.minutes = 0
         self.six_seconds = 0
         self.thirty_six = 0
-        self.lengths: Counter[int] = Counter()
+        self.lengths = Steps(limits)
 
-
-def _add_talk(state: Talk, seen: Seen, _room: Room) -> None:
-    if seen.outcome != "answered":
-        return
-    talk = seen.call.talk_seconds
-    state.add(talk, seen.source, "talk_seconds")
-    if talk is None:
-        return
-    sixes = -(-talk // 6)
-    state.minutes += -(-talk // 60)
-    state.six_seconds += sixes
-    state.thirty_six += max(5, sixes) if talk else 0
-    if talk <= LONGEST_THRESHOLD_SECONDS:
-        state.lengths[talk] += 1
+    def add(self, seen: Seen, _room: Room) -> None:
+        if seen.outcome != "answered":
+            return
+        talk = seen.call.talk_seconds
+        self.take(talk, seen.source)
+        if talk is None:
+            return
+        sixes = -(-talk // 6)
+        self.minutes += -(-talk // 60)
+        self.six_seconds += sixes
+        self.thirty_six += max(5, sixes) if talk else 0
+        self.lengths.add(talk)
 
 
 def _wait_us(call: Any) -> int | None:
@@ -179,56 +150,12 @@ class Speed(Told):
 
     __slots__ = ()
 
-
-def _add_speed(state: Speed, seen: Seen, _room: Room) -> None:
-    if seen.outcome == "answered" and seen.call.direction is CallDirection.INBOUND:
-        state.add(_wait_us(seen.call), seen.source, "answered_at")
-
-
-class Waits:
-    """Inbound calls: how many, and after how many whole seconds (rounded up) they were answered or
-    given up. `blind` are calls of systems that cannot tell who gave up.
-    """
-
-    __slots__ = (
-        "abandoned", "abandoned_untold", "answered", "answered_untold", "blind", "offered",
-    )  # fmt: skip
-
     def __init__(self) -> None:
-        self.offered = 0
-        self.answered: Counter[int] = Counter()
-        self.abandoned: Counter[int] = Counter()
-        self.answered_untold: Counter[str] = Counter()
-        self.abandoned_untold: Counter[str] = Counter()
-        self.blind: Counter[str] = Counter()
+        super().__init__("answered_at")
 
-
-_LONG = LONGEST_THRESHOLD_SECONDS + 1
-UNKNOWN_END = "it is not known how the call ended"
-
-
-def _add_wait(state: Waits, seen: Seen, _room: Room) -> None:
-    call = seen.call
-    if call.direction is not CallDirection.INBOUND:
-        return
-    if "abandoned" in seen.source.untold:
-        state.blind[seen.source.untold["abandoned"]] += 1
-        return
-    if seen.outcome == "unknown":
-        state.blind[UNKNOWN_END] += 1
-        return
-    state.offered += 1
-    if seen.outcome == "answered":
-        waited = _wait_us(call)
-        if waited is None:
-            state.answered_untold[seen.source.why("answered_at")] += 1
-        else:
-            state.answered[min(_LONG, math.ceil(waited / 1_000_000))] += 1
-    elif seen.outcome == "abandoned":
-        if call.total_seconds is None:
-            state.abandoned_untold[seen.source.why("total_seconds")] += 1
-        else:
-            state.abandoned[min(_LONG, call.total_seconds)] += 1
+    def add(self, seen: Seen, _room: Room) -> None:
+        if seen.outcome == "answered" and seen.call.direction is CallDirection.INBOUND:
+            self.take(_wait_us(seen.call), seen.source)
 
 
 class Costs:
@@ -241,81 +168,176 @@ class Costs:
         self.amounts: dict[str | None, Decimal] = {}
         self.untold: Counter[str] = Counter()
 
-    def add(self, cost: Any) -> None:
+    def add(self, seen: Seen, _room: Room) -> None:
+        """Adds a cost that the call itself tells; one that comes later is left for `take`"""
+        if seen.source.costs_late:
+            return
+        if seen.call.cost is None:
+            self.untold[seen.source.why("cost")] += 1
+        else:
+            self.take(seen.call.cost)
+
+    def take(self, cost: Any) -> None:
         self.count += 1
         self.amounts[cost.currency] = self.amounts.get(cost.currency, Decimal(0)) + cost.amount
 
 
-def add_cost(state: Costs, seen: Seen, _room: Room) -> None:
-    """Adds a cost that the call itself tells"""
-    if seen.call.cost is None:
-        state.untold[seen.source.why("cost")] += 1
-    else:
-        state.add(seen.call.cost)
+# ---------------------------------------------------------------- waiting
 
 
-class Top:
-    """Calls and answered calls by key, with the vendor's own text of the first in text order."""
+class Waiting:
+    """Inbound calls of which it is known how they ended: how many, and after how many whole
+    seconds (rounded up) they were answered or given up.
+    """
 
-    __slots__ = ("found", "untold")
+    __slots__ = ("abandoned", "abandoned_untold", "answered", "answered_untold", "offered")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Iterable[int]) -> None:
+        self.offered = 0
+        self.answered = Steps(limits)
+        self.abandoned = Steps(limits)
+        self.answered_untold: Counter[str] = Counter()
+        self.abandoned_untold: Counter[str] = Counter()
+
+    def add(self, seen: Seen) -> None:
+        call = seen.call
+        self.offered += 1
+        if seen.outcome == "answered":
+            waited = _wait_us(call)
+            if waited is None:
+                self.answered_untold[seen.source.why("answered_at")] += 1
+            else:
+                self.answered.add(-(-waited // 1_000_000))
+        elif seen.outcome == "abandoned":
+            if call.total_seconds is None:
+                self.abandoned_untold[seen.source.why("total_seconds")] += 1
+            else:
+                self.abandoned.add(call.total_seconds)
+
+
+class Waits:
+    """Inbound calls that waited. Those of systems that cannot tell who gave up are kept apart, by
+    the reason: among their unanswered calls are some that were given up.
+    """
+
+    __slots__ = ("_limits", "blind", "clear", "unknown")
+
+    def __init__(self, limits: Iterable[int]) -> None:
+        self._limits = tuple(limits)
+        self.clear = Waiting(limits)
+        self.blind: dict[str, Waiting] = {}
+        self.unknown = 0
+
+    def add(self, seen: Seen, _room: Room) -> None:
+        if seen.call.direction is not CallDirection.INBOUND:
+            return
+        if seen.outcome == "unknown":
+            self.unknown += 1
+            return
+        why = seen.source.untold.get("abandoned")
+        if why is None:
+            self.clear.add(seen)
+            return
+        if why not in self.blind:
+            self.blind[why] = Waiting(self._limits)
+        self.blind[why].add(seen)
+
+
+# ---------------------------------------------------------------- top lists
+
+
+class TopParties:
+    """Calls and answered calls by a side's number, with the vendor's own text of the first in text
+    order.
+    """
+
+    __slots__ = ("found", "side", "untold")
+
+    def __init__(self, side: str) -> None:
+        self.side = side
         self.found: dict[str, list[Any]] = {}
         self.untold: Counter[str] = Counter()
 
-
-def _top(needs: tuple[str, ...], path: str, take: Callable[[Any], tuple[str, str] | None]
-         ) -> Accumulator:  # fmt: skip
-    def add(state: Top, seen: Seen, room: Room) -> None:
-        taken = take(seen.call)
-        if taken is None:
-            state.untold[seen.source.why(path)] += 1
+    def add(self, seen: Seen, room: Room) -> None:
+        party = getattr(seen.call, self.side)
+        text = party.number
+        key = party.e164 or text
+        if key is None:
+            self.untold[seen.source.why(f"{self.side}.number")] += 1
             return
-        key, text = taken
-        entry = state.found.get(key)
+        entry = self.found.get(key)
         if entry is None:
             room.take()
-            entry = state.found[key] = [text, 0, 0]
-        elif text < entry[0]:
+            entry = self.found[key] = [text or key, 0, 0]
+        elif text is not None and text < entry[0]:
             entry[0] = text
         entry[1] += 1
         entry[2] += seen.outcome == "answered"
 
-    return Accumulator((*needs, *OUTCOME_NEEDS), Top, add)
+
+class TopValues:
+    """Calls and answered calls by a value of the call."""
+
+    __slots__ = ("found", "path", "read", "untold")
+
+    def __init__(self, path: str, read: Callable[[Any], str | None]) -> None:
+        self.path = path
+        self.read = read
+        self.found: dict[str, list[Any]] = {}
+        self.untold: Counter[str] = Counter()
+
+    def add(self, seen: Seen, room: Room) -> None:
+        key = self.read(seen.call)
+        if key is None:
+            self.untold[seen.source.why(self.path)] += 1
+            return
+        entry = self.found.get(key)
+        if entry is None:
+            room.take()
+            entry = self.found[key] = [key, 0, 0]
+        entry[1] += 1
+        entry[2] += seen.outcome == "answered"
 
 
-def _party(side: str) -> Accumulator:
-    def take(call: Any) -> tuple[str, str] | None:
-        party = getattr(call, side)
-        key = party.e164 or party.number
-        return None if key is None else (key, party.number or key)
-
-    return _top((f"{side}.e164", f"{side}.number"), f"{side}.number", take)
+# ---------------------------------------------------------------- the table
 
 
-def _plain(needs: tuple[str, ...], path: str, read: Callable[[Any], str | None]) -> Accumulator:
-    def take(call: Any) -> tuple[str, str] | None:
-        key = read(call)
-        return None if key is None else (key, key)
+class Kind(NamedTuple):
+    """One kind of sum: the paths of a call it reads, and an empty one for the limits asked for."""
 
-    return _top(needs, path, take)
+    needs: tuple[str, ...]
+    new: Callable[[Iterable[int]], Sum]
 
 
-ACCUMULATORS: Mapping[str, Accumulator] = {
-    "counts": Accumulator(OUTCOME_NEEDS, Counter, add_count),
+def _seconds(path: str) -> Kind:
+    return Kind((path,), lambda _limits: Seconds(path))
+
+
+def _party(side: str) -> Kind:
+    return Kind(
+        (f"{side}.e164", f"{side}.number", *OUTCOME_NEEDS), lambda _limits: TopParties(side)
+    )
+
+
+def _value(needs: tuple[str, ...], path: str, read: Callable[[Any], str | None]) -> Kind:
+    return Kind((*needs, *OUTCOME_NEEDS), lambda _limits: TopValues(path, read))
+
+
+SUMS: Mapping[str, Kind] = {
+    "counts": Kind(OUTCOME_NEEDS, lambda _limits: Counts()),
     "talk_seconds": _seconds("talk_seconds"),
     "ring_seconds": _seconds("ring_seconds"),
     "queue_seconds": _seconds("queue_seconds"),
     "hold_seconds": _seconds("hold_seconds"),
-    "talk": Accumulator((*OUTCOME_NEEDS, "talk_seconds"), Talk, _add_talk),
-    "speed": Accumulator((*OUTCOME_NEEDS, "answered_at"), Speed, _add_speed),
-    "waits": Accumulator((*OUTCOME_NEEDS, "answered_at", "total_seconds"), Waits, _add_wait),
-    "cost": Accumulator(("cost",), Costs, add_cost),
+    "talk": Kind((*OUTCOME_NEEDS, "talk_seconds"), Talk),
+    "speed": Kind((*OUTCOME_NEEDS, "answered_at"), lambda _limits: Speed()),
+    "waits": Kind((*OUTCOME_NEEDS, "answered_at", "total_seconds"), Waits),
+    "cost": Kind(("cost",), lambda _limits: Costs()),
     "top_callers": _party("caller"),
     "top_callees": _party("callee"),
-    "top_extensions": _plain(
+    "top_extensions": _value(
         ("caller.extension", "callee.extension"), "callee.extension", extension
     ),
-    "top_queues": _plain(("queue",), "queue", lambda call: call.queue),
-    "top_trunks": _plain(("trunk_in", "trunk_out"), "trunk_in", trunk),
+    "top_queues": _value(("queue",), "queue", lambda call: call.queue),
+    "top_trunks": _value(("trunk_in", "trunk_out"), "trunk_in", trunk),
 }

@@ -6,9 +6,9 @@ groups but by their number.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
 
 from graph.stats.groups import QUARTER_SECONDS, Calendar
 from graph.types.figure import BusyHourKind
@@ -18,6 +18,7 @@ QUARTER_US = QUARTER_SECONDS * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR_QUARTERS = 4
+_HOUR_US = _HOUR_QUARTERS * QUARTER_US
 
 
 def to_us(moment: datetime) -> int:
@@ -42,43 +43,58 @@ def quarters(start: int, end: int) -> Iterator[tuple[int, int, int]]:
 class Sweep:
     """The most calls that went on at once, by group, while sources bring theirs each in its order.
 
-    `add` takes calls of any order that begin at or after the last moment `pass_to` was told. What
-    waits are the calls by which one source is ahead of another, packed into whole numbers.
+    `add` takes calls of any order that begin at or after the last moment `pass_to` was told. Their
+    beginnings and ends wait by the hour they lie in, eight bytes each, until no source can add to
+    that hour any more; so what waits is what one source is ahead of another.
     """
 
-    _LENGTH_BITS, _GROUP_BITS = 48, 24
+    # An end sorts before a beginning of the same moment: they do not overlap.
+    _GROUP_BITS = 24
+    _BEGINS = 1 << _GROUP_BITS
+    _GROUP = _BEGINS - 1
+    _MOMENT_BITS = _GROUP_BITS + 1
 
     def __init__(self) -> None:
-        self._waiting: list[int] = []
-        self._ends: list[tuple[int, int]] = []
+        self._hours: dict[int, array[int]] = {}
+        self._passed = 0
         self._going: dict[int, int] = {}
         self.peaks: dict[int, tuple[int, int]] = {}
         """group → its peak, and when that was first reached"""
 
     def add(self, start: int, end: int, group: int) -> None:
-        packed = (start << self._LENGTH_BITS | (end - start)) << self._GROUP_BITS | group
-        heappush(self._waiting, packed)
+        hour, moment = divmod(start, _HOUR_US)
+        self._hour(hour).append(moment << self._MOMENT_BITS | self._BEGINS | group)
+        hour, moment = divmod(end, _HOUR_US)
+        self._hour(hour).append(moment << self._MOMENT_BITS | group)
+
+    def _hour(self, hour: int) -> array[int]:
+        waiting = self._hours.get(hour)
+        if waiting is None:
+            waiting = self._hours[hour] = array("Q")
+        return waiting
 
     def pass_to(self, moment: int | None) -> None:
         """No call that begins before this moment will come any more; None: no call at all"""
-        while self._waiting:
-            packed = self._waiting[0]
-            start = packed >> self._LENGTH_BITS + self._GROUP_BITS
-            if moment is not None and start >= moment:
-                return
-            heappop(self._waiting)
-            group = packed & (1 << self._GROUP_BITS) - 1
-            length = packed >> self._GROUP_BITS & (1 << self._LENGTH_BITS) - 1
-            self._begin(start, start + length, group)
+        if moment is None:
+            passed = sorted(self._hours)
+        elif moment // _HOUR_US <= self._passed:
+            return
+        else:
+            self._passed = moment // _HOUR_US
+            passed = sorted(hour for hour in self._hours if hour < self._passed)
+        for hour in passed:
+            self._go_through(hour * _HOUR_US, sorted(self._hours.pop(hour)))
 
-    def _begin(self, start: int, end: int, group: int) -> None:
-        while self._ends and self._ends[0][0] <= start:
-            _, over = heappop(self._ends)
-            self._going[over] -= 1
-        going = self._going[group] = self._going.get(group, 0) + 1
-        heappush(self._ends, (end, group))
-        if going > self.peaks.get(group, (0, 0))[0]:
-            self.peaks[group] = (going, start)
+    def _go_through(self, start: int, events: list[int]) -> None:
+        going, peaks = self._going, self.peaks
+        for event in events:
+            group = event & self._GROUP
+            if not event & self._BEGINS:
+                going[group] -= 1
+                continue
+            now = going[group] = going.get(group, 0) + 1
+            if group not in peaks or now > peaks[group][0]:
+                peaks[group] = (now, start + (event >> self._MOMENT_BITS))
 
 
 def busy_hour(

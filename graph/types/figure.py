@@ -10,6 +10,11 @@ import strawberry
 from graph.types.call import CallDirection
 from graph.types.scalars import Long, Money
 
+IN_TIME_SECONDS = 20
+SHORT_ABANDON_SECONDS = 5
+SHORT_CALL_SECONDS = 10
+"""what figures are computed with unless they are told otherwise"""
+
 
 def _value(value: str, description: str) -> str:
     chosen: str = strawberry.enum_value(value, description=description)  # type: ignore[assignment]

@@ -16,6 +16,9 @@ import strawberry
 from graph.types.answer import Answer
 from graph.types.call import CallDirection, CallUnit
 from graph.types.figure import (
+    IN_TIME_SECONDS,
+    SHORT_ABANDON_SECONDS,
+    SHORT_CALL_SECONDS,
     BusyHourKind,
     Caveat,
     CostFigure,
@@ -191,7 +194,7 @@ class CallFigures:
         self,
         seconds: Annotated[
             int, _about(description="How many seconds are in time, 0 to 3600.")
-        ] = 20,
+        ] = IN_TIME_SECONDS,
         variant: Annotated[
             ServiceLevelVariant, _about(description="Which formula.")
         ] = ServiceLevelVariant.OF_OFFERED,
@@ -201,7 +204,7 @@ class CallFigures:
                 description="The short-abandon limit of WITH_ABANDONED_LESS_SHORT, in seconds, "
                 "0 to 3600; the other variants do not use it."
             ),
-        ] = 5,
+        ] = SHORT_ABANDON_SECONDS,
     ) -> Figure:
         made: Figure = self.read(
             "service_level",
@@ -229,7 +232,7 @@ class CallFigures:
         seconds: Annotated[
             int,
             _about(description="Conversations of less than this are short; 1 to 3600 seconds."),
-        ] = 10,
+        ] = SHORT_CALL_SECONDS,
     ) -> Figure:
         made: Figure = self.read("short_call_ratio", {"seconds": seconds})
         return made

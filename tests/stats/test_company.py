@@ -88,11 +88,12 @@ DIFFERS: dict[str, dict[str, Any]] = {
         "shortCallRatio": (1, 3), "exact": 211 / 60, "minutes": 5, "sixes": 3.7, "thirtySix": 3.7,
     },
     # It tells of no queues: what was given up there is among the unanswered. A mailbox is told
-    # like a person (after 20 s, 30 s of talk). Of calls that nobody answered it tells no end.
+    # like a person (after 20 s, so in time, 30 s of talk). Of calls that nobody answered it tells
+    # no end.
     "voipnow": {
         "answered": 5, "unanswered": 3, "abandoned": None, "voicemail": None, "talkSeconds": 261,
         "asr": (5, 10), "acd": (261 / 5, 5), "asa": (20, 3), "abandonRate": (None, 0),
-        "short": (None, 0), "serviceLevel": (None, 0), "traffic": 110 + 80 + 66 + 24 + 50,
+        "short": (None, 0), "serviceLevel": (2, 6), "traffic": 110 + 80 + 66 + 24 + 50,
         "fixed": ((110 + 80 + 66) / 3600, "2026-03-02T09:00:00Z"),
         "sliding": ((110 + 80 + 66) / 3600, "2026-03-02T08:45:00Z"),
         "missedNotReturned": (0, 3), "soon": (1, 3), "shortCallRatio": (3, 5), "exact": 261 / 60,
@@ -220,6 +221,38 @@ def test_each_variant_of_the_service_level_on_one_example() -> None:
                 0.667,  # 4 of 6
                 0.6,  # 3 of 5
             ]
+
+    run(work)
+
+
+def test_variants_that_do_not_ask_who_gave_up_include_systems_that_cannot_tell() -> None:
+    """VoipNow tells of three inbound calls answered after 10, 20 and 30 s, and of three not."""
+
+    async def work() -> None:
+        fields = " ".join(
+            f"{variant}: serviceLevel(variant: {variant}) "
+            "{ numerator denominator reason excluded { reason count } }"
+            for variant in ("OF_ANSWERED", "OF_OFFERED", "WITH_ABANDONED")
+        )
+        async with product("voipnow", "yeastar", calls=CALLS) as api:
+            stats = await ask(
+                api, f"{fields} groups {{ keys {{ value }} {fields} }}", ", groupBy: [SOURCE]"
+            )
+            alone, both = stats["groups"][0], stats
+            found = {name: (figure["numerator"], figure["denominator"])
+                     for name, figure in alone.items() if name != "keys"}  # fmt: skip
+            assert found == {
+                "OF_ANSWERED": (2, 3), "OF_OFFERED": (2, 6), "WITH_ABANDONED": (None, 0),
+            }  # fmt: skip
+            assert alone["OF_OFFERED"]["excluded"] == []
+            assert (
+                alone["WITH_ABANDONED"]["reason"] == both["WITH_ABANDONED"]["excluded"][0]["reason"]
+            )
+            assert both["WITH_ABANDONED"]["excluded"] == [
+                {"reason": alone["WITH_ABANDONED"]["reason"], "count": 6}
+            ]
+            assert both["WITH_ABANDONED"]["denominator"] == 6
+            assert both["OF_OFFERED"]["denominator"] == 12
 
     run(work)
 
