@@ -114,9 +114,10 @@ class Run:
         except SourceError as error:
             self.error = error
             return
+        wants, own, tests = self.plan.wants, self.live.id, [c.test for c in self.source.checks]
         for row in self.stream.out:
-            key = Key(row.moment, self.live.id, row.key)
-            if self.plan.wants(key) and all(c.test(row.record) for c in self.source.checks):
+            key = Key(row.moment, own, row.key)
+            if wants(key) and (not tests or all(test(row.record) for test in tests)):
                 self.entries.append(Entry(key, row.record, row.wire))
         self.stream.out.clear()
         self._finished_early = self._beyond()

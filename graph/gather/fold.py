@@ -15,6 +15,7 @@ from typing import Any
 
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
+from graph.sources.convert import heads
 from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord, Party
 from graph.types.scalars import Money
 
@@ -59,7 +60,7 @@ class FoldedStream:
 
     def __init__(self, legs: Stream, paths: frozenset[str]) -> None:
         self.legs = legs
-        self.paths = paths
+        self._wanted = heads(paths)
         self.newest_first = legs.newest_first
         self.horizon = timedelta(seconds=legs.resource.horizon_seconds)
         self.out: list[Row] = []
@@ -102,21 +103,20 @@ class FoldedStream:
 
     def _release(self) -> None:
         passed, end = self.legs.frontier, self.legs.done
-        whole: list[tuple[str, list[Row]]] = []
+        whole: list[tuple[datetime, str, list[Row]]] = []
         limit = passed
         for key, rows in self._open.items():
-            first = min(row.moment for row in rows)
+            first = rows[0].moment if len(rows) == 1 else min([row.moment for row in rows])
             if end or (passed is not None and self._complete(rows, first, passed)):
-                whole.append((key, rows))
+                whole.append((first, key, rows))
             elif limit is None or self.ahead(first, limit):
                 # This call may still move to an earlier start, and nothing behind it is certain.
                 limit = first
         final: list[Row] = []
-        for key, rows in whole:
-            first = min(row.moment for row in rows)
+        for first, key, rows in whole:
             if end or (limit is not None and self.ahead(first, limit)):
                 del self._open[key]
-                final.append(fold(key, rows, self.paths))
+                final.append(fold(key, rows, self._wanted))
         final.sort(key=lambda row: (row.moment, row.key), reverse=self.newest_first)
         self.out.extend(final)
         self.frontier = limit
@@ -136,31 +136,33 @@ def _rank(leg: Any) -> int:
     return _RANK[leg.disposition]
 
 
-def fold(key: str, rows: Sequence[Row], paths: frozenset[str]) -> Row:
-    """One call of its legs, as a row of the list of calls.
+def fold(key: str, rows: Sequence[Row], wanted: frozenset[str]) -> Row:
+    """One call of its legs, as a row of the list of calls; `wanted` are attributes of a call.
 
     Caller, direction and DID are those of the first leg. The deciding leg is the one with the best
     outcome, the latest of equals: in an answered call the leg in which a person talked last. From
     it come callee, talk, ring and details; never a sum of legs, which repeat each other.
     """
-    rows = sorted(rows, key=lambda row: (row.moment, row.key))
+    if len(rows) > 1:
+        rows = sorted(rows, key=lambda row: (row.moment, row.key))
     legs = [row.record for row in rows]
     first, last = legs[0], legs[-1]
-    best = min(_rank(leg) for leg in legs)
-    deciding = [leg for leg in legs if _rank(leg) == best][-1]
+    # The first of the least is the latest, since they are looked at from the end.
+    deciding = min(reversed(legs), key=_rank) if len(legs) > 1 else first
     call = object.__new__(CallRecord)
     call.started_at = first.started_at
     call.native_id = call.call_key = key
     call.disposition = deciding.disposition
     call.answered_by = deciding.answered_by
-    wanted = {path.partition(".")[0] for path in paths} - {"id", "source", "unit"}
     if "caller" in wanted:
         call.caller = first.caller
     if "callee" in wanted:
         call.callee = deciding.callee
-    for name in ("direction", "did", "trunk_in", "shown_number", "ringing_at"):
+    if "direction" in wanted:
+        call.direction = first.direction
+    for name in ("did", "trunk_in", "shown_number", "ringing_at"):
         if name in wanted:
-            setattr(call, name, _first(legs, name) if name != "direction" else first.direction)
+            setattr(call, name, _first(legs, name))
     for name in ("ring_seconds", "talk_seconds", "details"):
         if name in wanted:
             setattr(call, name, getattr(deciding, name))
@@ -179,7 +181,7 @@ def fold(key: str, rows: Sequence[Row], paths: frozenset[str]) -> Row:
     if "answered_at" in wanted:
         people = [leg for leg in legs if leg.answered_by is AnsweredBy.PERSON]
         call.answered_at = _first(people or [deciding], "answered_at")
-    if wanted & {"ended_at", "total_seconds"}:
+    if "ended_at" in wanted or "total_seconds" in wanted:
         ends = [leg.ended_at for leg in legs if leg.ended_at is not None]
         ended = max(ends) if ends else None
         call.ended_at = ended

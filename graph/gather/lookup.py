@@ -239,7 +239,7 @@ async def look_up(
                 break
     if folded:
         legs = [found_row for found_row in rows if found_row.record.call_key == row.row]
-        matching = [fold(row.row, legs, wanted)] if legs else []
+        matching = [fold(row.row, legs, heads(wanted))] if legs else []
     else:
         matching = [found_row for found_row in rows if found_row.key == row.row]
     if not matching:

@@ -390,17 +390,22 @@ class Stream:
     def _advance(self, frontier: datetime) -> None:
         if self.frontier is not None and not self.ahead(self.frontier, frontier):
             return  # a list that was asked for anew has not come as far again
-        self._release(lambda row: self.ahead(row.moment, frontier))
+        rows, self.pending = self.pending, {}
+        ready: list[Row] = []
+        for key, row in rows.items():
+            if self.ahead(row.moment, frontier):
+                ready.append(row)
+            else:
+                self.pending[key] = row
+        self._give(ready)
         self.frontier = frontier
 
     def _finish(self) -> None:
-        self._release(lambda _row: True)
+        self._give(list(self.pending.values()))
+        self.pending.clear()
         self.done = True
 
-    def _release(self, final: Callable[[Row], bool]) -> None:
-        ready = [row for row in self.pending.values() if final(row)]
-        for row in ready:
-            del self.pending[row.key]
+    def _give(self, ready: list[Row]) -> None:
         ready.sort(key=lambda row: (row.moment, row.key), reverse=self.newest_first)
         self.out.extend(ready)
 

@@ -35,15 +35,19 @@ def text(value: object) -> str | None:
     if value is None:
         return None
     stripped = value.strip() if type(value) is str else str(value).strip()
-    return None if not stripped or stripped.startswith("0000-00-00") else stripped
+    if not stripped or (stripped[0] == "0" and stripped.startswith("0000-00-00")):
+        return None
+    return stripped
 
 
 def integer(value: object) -> int | None:
     """A whole number, which may come as text"""
-    if value is None or isinstance(value, int):
+    if value is None or type(value) is int or isinstance(value, int):
         return value
     stripped = str(value).strip()
-    return int(float(stripped)) if stripped else None
+    if not stripped:
+        return None
+    return int(stripped) if stripped.isdecimal() else int(float(stripped))
 
 
 seconds = integer
@@ -76,6 +80,8 @@ def instant(value: object) -> datetime | None:
     if stripped is None:
         return None
     moment = datetime.fromisoformat(stripped)
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
@@ -127,7 +133,12 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
     absent = unknown if blank is None else blank
 
     def make(site: Site) -> Callable[[object], E]:
+        as_sent: dict[str, E] = {}
+
         def convert(value: object) -> E:
+            found = as_sent.get(value) if type(value) is str else None
+            if found is not None:
+                return found
             stripped = text(value)
             if stripped is None:
                 return absent
@@ -135,11 +146,17 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
             if found is None:
                 site.unknown_words[stripped[:60]] += 1
                 return unknown
+            if type(value) is str and len(as_sent) < _MOST_SPELLINGS:
+                as_sent[value] = found
             return found
 
         return convert
 
     return PerSite(make)
+
+
+_MOST_SPELLINGS = 200
+"""of known words, that are remembered as they were sent"""
 
 
 def code(table: Mapping[int, E], unknown: E) -> PerSite:
@@ -175,14 +192,18 @@ def e164(*, plus: bool = False) -> PerSite:
     def make(site: Site) -> Callable[[object], str | None]:
         region = site.region
 
-        def convert(value: object) -> str | None:
-            number = text(value)
+        @lru_cache(maxsize=65_536)
+        def international(number: str) -> str | None:
             # Five digits and fewer are extensions and service numbers, in every country's plan.
-            if number is None or sum(map(str.isdigit, number)) < 6 or not number[-1].isdigit():
+            if sum(map(str.isdigit, number)) < 6 or not number[-1].isdigit():
                 return None
             if plus and number[0].isdigit() and not number.startswith("0"):
                 return to_e164("+" + number, None)
             return to_e164(number, region)
+
+        def convert(value: object) -> str | None:
+            number = text(value)
+            return None if number is None else international(number)
 
         return convert
 

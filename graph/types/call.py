@@ -29,8 +29,17 @@ def _value(value: str, description: str) -> str:
     return chosen
 
 
+class Word(Enum):
+    """An enum whose members are hashed as the single objects they are.
+
+    Enum's own hash is Python code, and these are looked up for every row.
+    """
+
+    __hash__ = object.__hash__
+
+
 @strawberry.enum(description="What one entry of a list stands for.")
-class CallUnit(Enum):
+class CallUnit(Word):
     CALL = _value("CALL", "A whole call, from the first ring to the last hang-up.")
     LEG = _value(
         "LEG",
@@ -40,7 +49,7 @@ class CallUnit(Enum):
 
 
 @strawberry.enum(description="Which way a call went, as the phone system sees it.")
-class CallDirection(Enum):
+class CallDirection(Word):
     INBOUND = _value("INBOUND", "From outside to somebody of the company.")
     OUTBOUND = _value("OUTBOUND", "From somebody of the company to the outside.")
     INTERNAL = _value("INTERNAL", "Between two extensions of the system.")
@@ -49,7 +58,7 @@ class CallDirection(Enum):
 
 
 @strawberry.enum(description="How a call ended.")
-class CallDisposition(Enum):
+class CallDisposition(Word):
     ANSWERED = _value("ANSWERED", "Somebody, or something, answered and there was a connection.")
     NO_ANSWER = _value("NO_ANSWER", "It rang and nobody answered.")
     BUSY = _value("BUSY", "The called party was busy.")
@@ -65,7 +74,7 @@ class CallDisposition(Enum):
 @strawberry.enum(
     description="Who picked up. A menu or mailbox that picks up is no answered call for a human."
 )
-class AnsweredBy(Enum):
+class AnsweredBy(Word):
     PERSON = _value("PERSON", "A person, as far as the system can tell.")
     MACHINE = _value("MACHINE", "A menu, an announcement, a mailbox or a fax.")
     NOBODY = _value("NOBODY", "Nobody picked up.")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import Enum
 from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
 from graph.types.answer import Answer
-from graph.types.call import CallDirection, CallUnit
+from graph.types.call import CallDirection, CallUnit, Word
 from graph.types.figure import (
     IN_TIME_SECONDS,
     SHORT_ABANDON_SECONDS,
@@ -42,7 +41,7 @@ def _value(value: str, description: str) -> str:
 
 
 @strawberry.enum(description="What calls are grouped by.")
-class StatsKey(Enum):
+class StatsKey(Word):
     SOURCE = _value("SOURCE", "The phone system that told of the call.")
     VENDOR = _value("VENDOR", "The company that made that phone system.")
     DIRECTION = _value("DIRECTION", "Which way the call went.")
