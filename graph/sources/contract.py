@@ -301,6 +301,8 @@ class Resource(msgspec.Struct, frozen=True):
     """the key of the call that a leg belongs to, where `records` can look it up"""
     untold: Mapping[CallDisposition, str] = {}
     """the ways a call can end that it has no word for, and as what such calls are told"""
+    queue_answers: str | None = None
+    """why `answered_at` of a call with a `queue` is not when a person answered; None if it is"""
 
 
 class Auth(msgspec.Struct, frozen=True):

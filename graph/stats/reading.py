@@ -39,6 +39,7 @@ class SourceReader:
             name=run.live.told.name,
             never=resource.never,
             untold={outcome_of(kind): why for kind, why in resource.untold.items()},
+            queue_answers=resource.queue_answers,
             costs_late=costs is not None,
         )
 

@@ -51,6 +51,8 @@ class Teller(NamedTuple):
     never: Mapping[str, str]
     untold: Mapping[str, str]
     """outcomes that it has no word for"""
+    queue_answers: str | None
+    """why it does not tell when a person answered a call with a queue; None if it does"""
     costs_late: bool
     """it tells costs one by one, later"""
 

@@ -74,6 +74,7 @@ class Told:
         self.untold: Counter[str] = Counter()
 
     def take(self, value: int | None, source: Teller) -> None:
+        """Adds a value, or counts why there is none"""
         if value is None:
             self.untold[source.why(self.path)] += 1
         else:
@@ -137,25 +138,43 @@ class Talk(Told):
         self.lengths.add(talk)
 
 
-def _wait_us(call: Any) -> int | None:
-    """From the start of a call to its answer, in microseconds"""
-    if call.answered_at is None:
+_WAIT_NEEDS = ("answered_at", "queue")
+
+
+def _wait_us(seen: Seen) -> int | None:
+    """From the start of a call to a person's answer, in microseconds; None if that is not told"""
+    call = seen.call
+    if call.answered_at is None or (seen.source.queue_answers and call.queue is not None):
         return None
     waited: int = (call.answered_at - call.started_at) // _MICROSECOND
     return max(0, waited)
 
 
-class Speed(Told):
+def _why_no_wait(seen: Seen) -> str:
+    if seen.source.queue_answers and seen.call.answered_at is not None:
+        return seen.source.queue_answers
+    return seen.source.why("answered_at")
+
+
+class Speed:
     """How long inbound callers waited for an answer; the amount is in microseconds."""
 
-    __slots__ = ()
+    __slots__ = ("amount", "count", "untold")
 
     def __init__(self) -> None:
-        super().__init__("answered_at")
+        self.count = 0
+        self.amount = 0
+        self.untold: Counter[str] = Counter()
 
     def add(self, seen: Seen, _room: Room) -> None:
-        if seen.outcome == "answered" and seen.call.direction is CallDirection.INBOUND:
-            self.take(_wait_us(seen.call), seen.source)
+        if seen.outcome != "answered" or seen.call.direction is not CallDirection.INBOUND:
+            return
+        waited = _wait_us(seen)
+        if waited is None:
+            self.untold[_why_no_wait(seen)] += 1
+        else:
+            self.count += 1
+            self.amount += waited
 
 
 class Costs:
@@ -203,9 +222,9 @@ class Waiting:
         call = seen.call
         self.offered += 1
         if seen.outcome == "answered":
-            waited = _wait_us(call)
+            waited = _wait_us(seen)
             if waited is None:
-                self.answered_untold[seen.source.why("answered_at")] += 1
+                self.answered_untold[_why_no_wait(seen)] += 1
             else:
                 self.answered.add(-(-waited // 1_000_000))
         elif seen.outcome == "abandoned":
@@ -330,8 +349,8 @@ SUMS: Mapping[str, Kind] = {
     "queue_seconds": _seconds("queue_seconds"),
     "hold_seconds": _seconds("hold_seconds"),
     "talk": Kind((*OUTCOME_NEEDS, "talk_seconds"), Talk),
-    "speed": Kind((*OUTCOME_NEEDS, "answered_at"), lambda _limits: Speed()),
-    "waits": Kind((*OUTCOME_NEEDS, "answered_at", "total_seconds"), Waits),
+    "speed": Kind((*OUTCOME_NEEDS, *_WAIT_NEEDS), lambda _limits: Speed()),
+    "waits": Kind((*OUTCOME_NEEDS, *_WAIT_NEEDS, "total_seconds"), Waits),
     "cost": Kind(("cost",), lambda _limits: Costs()),
     "top_callers": _party("caller"),
     "top_callees": _party("callee"),

@@ -14,7 +14,7 @@ import pytest
 
 from graph.sources import vendor as vendor_manifest
 from graph.sources import vendor_names
-from tests.stats.small import CALLS, WINDOW
+from tests.stats.small import ANNA, CALLS, KURT, ROSA, WINDOW, at, call
 from tests.support import Api, product, run
 
 FIELDS = """
@@ -150,6 +150,43 @@ def test_every_figure_is_what_was_worked_out_on_paper(vendor: str) -> None:
             assert stats["topCallers"]["entries"] == [
                 {"value": "+493012345601", "calls": 3, "answered": answered}
             ]
+
+    run(work)
+
+
+QUEUED = [
+    call(1, at("09:00:00"), "inbound", ROSA, ANNA, menu=5, queue=20, ring=8, talk=40),
+    call(2, at("09:10:00"), "inbound", KURT, ANNA, ring=10, talk=40),
+]
+"""one call that a person answered after a menu and a queue, and one after 10 s of ringing"""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "untold"),
+    [("vcclive", None), ("voipnow", None), ("yeastar", None),
+     ("portsip", "PortSIP tells when a menu or a queue picked up, not when a person did."),
+     ("voicenter", "its phone system tells none for this call")],
+)  # fmt: skip
+def test_a_queue_that_picks_up_is_no_answer(vendor: str, untold: str | None) -> None:
+    """The caller of the first call waited 25 s for a person, or nobody can tell how long."""
+
+    async def work() -> None:
+        async with product(vendor, calls=QUEUED) as api:
+            fields = "value sampleSize excluded { reason count }"
+            stats = await ask(
+                api,
+                f"answered asa: averageSpeedOfAnswer {{ {fields} }} "
+                f"level: serviceLevel(seconds: 24) {{ {fields} }}",
+            )
+            excluded = [] if untold is None else [{"reason": untold, "count": 1}]
+            waits = [25, 10] if untold is None else [10]
+            assert stats["answered"] == 2
+            assert stats["asa"] == {
+                "value": sum(waits) / len(waits), "sampleSize": len(waits), "excluded": excluded,
+            }  # fmt: skip
+            assert stats["level"] == {
+                "value": 1 / len(waits), "sampleSize": len(waits), "excluded": excluded,
+            }  # fmt: skip
 
     run(work)
 

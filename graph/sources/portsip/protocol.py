@@ -290,6 +290,7 @@ RECORDS_LIST = Resource(
     wire=Leg,
     fields=RECORDS,
     never=NEVER,
+    queue_answers="PortSIP tells when a menu or a queue picked up, not when a person did.",
     row_key=_row_key,
     shape=shape,
     plan=_plan(_RECORDS),
