@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from graph import __version__, config
 from graph.errors import ConfigError
 from graph.gather import check
-from graph.observe import Trace, write_logs
+from graph.observe import LOG_FORMATS, Trace, write_logs
 from graph.schema import build
 from graph.server import examples, figures
 from graph.server.app import Graph, create_app
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; gives the exit code."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    write_logs(given.log_level)
+    write_logs(given.log_level, given.log)
     try:
         code: int = given.run(given)
     except ConfigError as error:
@@ -73,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         default="INFO",
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
         help="how much to log on standard error (default INFO)",
+    )
+    parser.add_argument(
+        "--log",
+        default="console",
+        choices=sorted(LOG_FORMATS),
+        help="lines for people, or a JSON object a line (default console)",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -253,8 +260,17 @@ def _serve(given: argparse.Namespace) -> int:
             return 0
         Graph(settings)  # so that a fault of the configuration is told once, and here
         print(_serving(given.host, port), file=sys.stderr, flush=True)
-        os.environ.update(config.for_workers(given.config, given.workers, settings))
-        serve_by_workers("graph.server.worker:app", listener, given.workers, settings.server)
+        with TemporaryDirectory(prefix="cdr-graph-") as folder:
+            worker = config.Worker(
+                file=str(given.config.resolve()),
+                share=given.workers,
+                secret=config.shared_secret(settings),
+                log_level=given.log_level,
+                log_format=given.log,
+                metrics_folder=folder,
+            )
+            os.environ.update(config.for_workers(worker))
+            serve_by_workers("graph.server.worker:app", listener, given.workers, settings.server)
     return 0
 
 

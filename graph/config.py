@@ -54,6 +54,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     root_path: str = ""
     graphiql: bool = False
     shutdown_ms: int = 10_000
+    traces: bool = False
+    metrics_port: int | None = None
     introspection: bool = True
     suggestions: bool = True
 
@@ -104,24 +106,46 @@ def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Setti
     return settings(tree, environment, file.parent)
 
 
-_FILE, _SHARE, _SECRET = "CDR_GRAPH_CONFIG", "CDR_GRAPH_SHARE", "CDR_GRAPH_SECRET"
+class Worker(msgspec.Struct, frozen=True):
+    """What one of several processes needs to know beside the configuration file.
 
-
-def for_workers(path: Path, workers: int, made: Settings) -> dict[str, str]:
-    """What worker processes need to know, as environment variables.
-
-    They must share one secret, or a cursor of one would be refused by the next.
+    `secret` is the same for all, or a cursor of one would be refused by the next. `share` is how
+    many there are; `metrics_folder` is where they keep what they count together.
     """
+
+    file: str
+    share: int
+    secret: str
+    log_level: str
+    log_format: str
+    metrics_folder: str
+
+    def settings(self) -> Settings:
+        made = load(self.file)
+        server = msgspec.structs.replace(made.server, secret=Secret(self.secret))
+        return msgspec.structs.replace(made, server=server)
+
+
+_WORKER = "CDR_GRAPH_WORKER"
+
+
+def for_workers(worker: Worker) -> dict[str, str]:
+    """What worker processes are told, as environment variables"""
+    return {
+        _WORKER: msgspec.json.encode(worker).decode(),
+        "PROMETHEUS_MULTIPROC_DIR": worker.metrics_folder,  # prometheus_client's own name
+    }
+
+
+def of_worker() -> Worker:
+    """What this process was told"""
+    return msgspec.json.decode(os.environ[_WORKER], type=Worker)
+
+
+def shared_secret(made: Settings) -> str:
+    """The secret of the settings, or one that all processes of this start share"""
     given = made.server.secret
-    secret = secrets.token_urlsafe(32) if given is None else given.reveal()
-    return {_FILE: str(path.resolve()), _SHARE: str(workers), _SECRET: secret}
-
-
-def of_worker() -> tuple[Settings, int]:
-    """The settings of a worker process, and among how many it shares every budget"""
-    made = load(os.environ[_FILE])
-    server = msgspec.structs.replace(made.server, secret=Secret(os.environ[_SECRET]))
-    return msgspec.structs.replace(made, server=server), int(os.environ[_SHARE])
+    return secrets.token_urlsafe(32) if given is None else given.reveal()
 
 
 def settings(

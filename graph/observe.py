@@ -50,21 +50,74 @@ class RequestNote(msgspec.Struct):
     """the reply's own idea of the time (RFC 9110, 6.6.1)"""
 
 
-class _Redacted(logging.Formatter):
-    """Log lines without tokens and without whole phone numbers, whoever wrote them."""
+def event(what: str, /, **facts: Any) -> None:
+    """One line in the log that says what happened, with facts that programs can read."""
+    log.info(what, extra={"facts": facts})
+
+
+def request_id() -> str:
+    """A name for one request, of letters: digits in a row could be taken for a phone number."""
+    return secrets.token_hex(8).translate(_LETTERS)
+
+
+_LETTERS = str.maketrans("0123456789", "ghijkmnpqr")
+_PLAIN = frozenset({"document", "request"})
+"""facts that are no text of anybody's, though they may have many digits"""
+
+
+class _Console(logging.Formatter):
+    """Lines for people, without tokens and without whole phone numbers, whoever wrote them."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         record.message = redact(record.message)
-        return super().formatMessage(record)
+        facts = getattr(record, "facts", {})
+        told = "".join(
+            f" {key}={value if key in _PLAIN else _word(value)}"
+            for key, value in facts.items()
+            if value
+        )
+        return super().formatMessage(record) + told
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         return redact(super().formatException(ei))
 
 
-def write_logs(level: str = "INFO") -> None:
+def _word(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}:{inner}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return redact(str(value))
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line: `at`, `level`, `logger`, `message`, and the facts beside them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        for key, value in getattr(record, "facts", {}).items():
+            plain = key in _PLAIN or not isinstance(value, str)
+            line[key] = value if plain else redact(value)
+        if record.exc_info:
+            line["exception"] = redact(self.formatException(record.exc_info))
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+LOG_FORMATS = {"console": _Console, "json": _Json}
+
+
+def write_logs(level: str = "INFO", style: str = "console") -> None:
     """Sends the logs of this process to standard error, redacted."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(LOG_FORMATS[style]())
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
@@ -77,6 +130,8 @@ class SourceTrace(msgspec.Struct):
     rows: int = 0
     kept: int = 0
     notes: list[RequestNote] = []
+    state: str | None = None
+    """how its last request ended: OK, or the state of a SourceError"""
     plan: dict[str, Any] = {}
     started: float | None = None
     ended: float | None = None
@@ -103,7 +158,7 @@ class Trace:
         deadline_ms: int,
         max_requests: int | None = None,
         started: float | None = None,
-        request_id: str | None = None,
+        named: str | None = None,
     ) -> None:
         self.caller = caller
         self.timer = timer
@@ -111,7 +166,7 @@ class Trace:
         self.deadline = self.started + deadline_ms / 1000
         self.max_requests = max_requests
         self.issued = 0
-        self.request_id = request_id or secrets.token_hex(8)
+        self.request_id = named or request_id()
         self.sources: dict[str, SourceTrace] = {}
 
     def source(self, source_id: str) -> SourceTrace:

@@ -18,8 +18,8 @@ GRAPH = ROOT / "graph"
 
 # In the order of dependence: a room imports only what stands before it, and itself.
 ROOMS = (
-    "errors", "privacy", "config", "caller", "observe", "types", "sources", "transport", "gather",
-    "stats", "reports", "schema", "server", "cli", "__main__",
+    "errors", "privacy", "config", "caller", "observe", "metrics", "spans", "types", "sources",
+    "transport", "gather", "stats", "reports", "schema", "server", "cli", "__main__",
 )  # fmt: skip
 
 ONLY_IN = {
@@ -29,6 +29,8 @@ ONLY_IN = {
     "aiohttp": ("transport/aiohttp.py",),
     "starlette": ("server/", "/simulator/", "sources/twin.py"),
     "sqlalchemy": ("reports/engine/",),
+    "prometheus_client": ("metrics.py",),
+    "opentelemetry": ("spans.py",),
     "aiodataloader": ("gather/lookup.py",),
 }  # fmt: skip
 

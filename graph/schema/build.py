@@ -7,7 +7,6 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema
 from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
-from strawberry.extensions import SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
@@ -23,6 +22,7 @@ from graph.schema.context import Context
 from graph.schema.documents import check_variables
 from graph.schema.mutation import Mutation
 from graph.schema.nulls import without_null_defaults
+from graph.schema.observed import Observed
 from graph.schema.query import Query
 from graph.schema.subscription import Subscription
 from graph.sources import all_vendors
@@ -61,6 +61,7 @@ class GraphSchema(Schema):
                 raise CannotGetOperationTypeError(context.operation_name) from error
             if kind not in context.allowed_operations:
                 raise InvalidOperationTypeError(kind)
+            asked.begin(kind.value)
             errors = errors or check_variables(context.variables, asked.settings.limits)
         context.pre_execution_errors = errors
         return PreExecutionError(data=None, errors=errors) if errors else None
@@ -108,14 +109,6 @@ def present(error: GraphQLError, request_id: str | None = None) -> None:
         error.extensions["requestId"] = request_id
 
 
-class Explained(SchemaExtension):
-    """Adds `extensions.plan` where a field was asked to explain itself."""
-
-    def get_results(self) -> dict[str, Any]:
-        context = self.execution_context.context
-        return {"plan": context.plans} if context is not None and context.plans else {}
-
-
 def build(*, compiled: bool = True) -> GraphSchema:
     """The schema with the details types of every vendor folder.
 
@@ -129,7 +122,7 @@ def build(*, compiled: bool = True) -> GraphSchema:
         types=[manifest.details for manifest in all_vendors()],
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=compiling() if compiled else None,
-        extensions=[Explained],
+        extensions=[Observed],
     )
     without_null_defaults(schema.plain)
     return schema

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +13,8 @@ from graph.errors import BadUserInput
 from graph.gather.keys import Signer
 from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
-from graph.observe import Timer, Trace
+from graph.metrics import Metrics
+from graph.observe import Timer, Trace, request_id
 from graph.reports.commands import Writes
 from graph.schema.documents import Document, Documents
 from graph.schema.streams import Streams
@@ -37,8 +37,12 @@ class Context:
         streams: Streams,
         writes: Writes,
         documents: Documents,
+        metrics: Metrics,
         request: Any = None,
     ) -> None:
+        self.metrics = metrics
+        self.kind: str | None = None
+        """query, mutation or subscription; None until it is known"""
         self.request_id = _request_id(request)
         self.documents = documents
         self.document: Document | None = None
@@ -57,7 +61,12 @@ class Context:
         """what `options.explain` wants to be told"""
         self.progress: Progress | None = None
         """whom statistics tell how far they have come"""
-        self._started = timer.monotonic()
+        self.started = timer.monotonic()
+
+    def begin(self, kind: str) -> None:
+        """There is something to execute, of this kind"""
+        self.kind = kind
+        self.metrics.in_flight.labels(kind).inc()
 
     def trace(self, options: AskOptions | None = None, *, longest_ms: int | None = None) -> Trace:
         """A trace for one field that asks a list. All fields' deadlines count from one start.
@@ -81,8 +90,8 @@ class Context:
             self.timer,
             deadline_ms=deadline,
             max_requests=most,
-            started=self._started,
-            request_id=self.request_id,
+            started=self.started,
+            named=self.request_id,
         )
         self.traces.append(made)
         return made
@@ -98,7 +107,7 @@ class Context:
             self.caller,
             self.timer,
             deadline_ms=self.settings.stats_deadline_ms,
-            request_id=self.request_id,
+            named=self.request_id,
         )
 
     def renewed(self) -> Context:
@@ -113,6 +122,7 @@ class Context:
             self.streams,
             self.writes,
             self.documents,
+            self.metrics,
             self.request,
         )
 
@@ -129,7 +139,7 @@ class Context:
 def _request_id(request: Any) -> str:
     """The id of the HTTP request; a new one for each operation of a WebSocket, or without HTTP"""
     state = {} if request is None else request.scope.get("state", {})
-    return str(state.get("request_id") or secrets.token_hex(8))
+    return str(state.get("request_id") or request_id())
 
 
 Info = strawberry.Info[Context, None]

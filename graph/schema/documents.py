@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -54,6 +55,7 @@ class Document:
     def __init__(self, tree: DocumentNode | None, errors: list[GraphQLError]) -> None:
         self.tree = tree
         self.errors = errors
+        self.hash: str | None = None
         self._made: dict[Hashable, tuple[Sequence[FieldNode], Any]] = {}
 
     def once(
@@ -103,6 +105,17 @@ class Documents:
             self._keep(text, made)
         return made
 
+    def hash_of(self, text: str | None) -> str | None:
+        """The SHA-256 of a query text, by which logs call it"""
+        if not text:
+            return None
+        known = self._kept.get(text)
+        if known is None:
+            return sha256(text)
+        if known.hash is None:
+            known.hash = sha256(text)
+        return known.hash
+
     def _read(self, text: str) -> Document:
         settings = self._settings
         try:
@@ -123,6 +136,11 @@ class Documents:
         while self._tokens > _KEPT_TOKENS and len(self._kept) > 1:
             oldest, dropped = self._kept.popitem(last=False)
             self._tokens -= _weight(oldest, dropped)
+
+
+def sha256(text: str) -> str:
+    """The hash of a query text, as persisted documents are known by it"""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_variables(variables: Mapping[str, object] | None, allowed: Limits) -> list[GraphQLError]:

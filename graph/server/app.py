@@ -23,6 +23,7 @@ from graph.caller import LOOPBACK, Caller
 from graph.config import Settings
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
+from graph.metrics import CONTENT_TYPE, Metrics
 from graph.observe import Timer, log, system_timer
 from graph.reports.commands import Writes
 from graph.schema.build import build
@@ -49,14 +50,16 @@ class Graph:
         timer: Timer | None = None,
         make_transport: MakeTransport = default_transport,
         share: int = 1,
+        shared_metrics: str | None = None,
     ) -> None:
         self.settings = settings
         self.timer = timer or system_timer()
         given = settings.server.secret
         secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
         self.signer = Signer(secret)
+        self.metrics = Metrics(shared_metrics)
         self.sources: Sources = open_sources(
-            settings, self.timer, secret, make_transport, share=share
+            settings, self.timer, secret, make_transport, share=share, metrics=self.metrics
         )
         if given is None:
             log.info(
@@ -80,6 +83,7 @@ class Graph:
             self.streams,
             self.writes,
             self.documents,
+            self.metrics,
             request,
         )
 
@@ -142,6 +146,9 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
             status_code=200 if ready else 503,
         )
 
+    async def metrics(_request: Request) -> Response:
+        return Response(graph.metrics.text(), media_type=CONTENT_TYPE)
+
     async def front(request: Request) -> Response:
         return RedirectResponse(f"{request.scope.get('root_path', '')}/graphql")
 
@@ -155,6 +162,7 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
             Route("/", front),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
             Route("/reports/{id}/file", ReportFile(graph.context), methods=["GET"]),
             Mount("/graphql/page", assets()),
             Route("/graphql", endpoint),

@@ -7,7 +7,6 @@ headers that keep browsers from doing with them what nobody meant.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import NotAllowed
+from graph.observe import request_id
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _HEADERS = [
@@ -42,7 +42,7 @@ class Edge:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+        id = given if _SANE_ID.fullmatch(given) else request_id()
         scope.setdefault("state", {})["request_id"] = id
         own = [(b"x-request-id", id.encode()), *_HEADERS]
         if scope["scheme"] == "https":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from graph import config
+from graph import config, spans
 from graph.observe import write_logs
 from graph.server.app import Graph, create_app
 from graph.server.run import first_on_signals
@@ -12,8 +12,11 @@ from graph.server.run import first_on_signals
 
 def app() -> Starlette:
     """Called by uvicorn in each process."""
-    write_logs()
-    settings, share = config.of_worker()
-    graph = Graph(settings, share=share)
+    worker = config.of_worker()
+    write_logs(worker.log_level, worker.log_format)
+    settings = worker.settings()
+    if settings.server.traces:
+        spans.export()
+    graph = Graph(settings, share=worker.share, shared_metrics=worker.metrics_folder)
     first_on_signals(graph.streams.close)
     return create_app(graph)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from graph.errors import SourceOverBudget
+from graph.metrics import SourceMetrics
 from graph.observe import Timer, Trace
 from graph.sources.contract import Pace
 
@@ -14,8 +15,9 @@ from graph.sources.contract import Pace
 class Budget:
     """One source's rate and concurrency, shared by all that ask it."""
 
-    def __init__(self, pace: Pace, timer: Timer) -> None:
+    def __init__(self, pace: Pace, timer: Timer, metrics: SourceMetrics) -> None:
         self.pace = pace
+        self._metrics = metrics
         self._timer = timer
         self._tokens = float(max(1, pace.burst))
         self._filled = timer.monotonic()
@@ -34,6 +36,14 @@ class Budget:
     @asynccontextmanager
     async def slot(self, trace: Trace) -> AsyncIterator[None]:
         """A turn: waits for rate and slot, or raises SourceOverBudget if the deadline is nearer."""
+        with self._metrics.queue.track_inprogress():
+            await self._turn(trace)
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _turn(self, trace: Trace) -> None:
         wait = self._reserve(trace)
         if wait > 0:
             await self._timer.sleep(wait)
@@ -49,10 +59,6 @@ class Budget:
                 ) from None
         else:
             await self._slots.acquire()
-        try:
-            yield
-        finally:
-            self._slots.release()
 
     def _fill(self) -> None:
         now = self._timer.monotonic()

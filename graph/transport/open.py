@@ -12,6 +12,7 @@ import strawberry
 
 from graph.config import Settings, SourceSettings, secret_hook, unknown_key
 from graph.errors import ConfigError
+from graph.metrics import Metrics
 from graph.observe import Timer, log
 from graph.sources import vendor, vendor_names
 from graph.sources.contract import LONGEST_CALL_SECONDS, Exactness, Manifest, Pace, Resource, Site
@@ -65,11 +66,13 @@ def open_sources(
     hash_key: bytes,
     make_transport: MakeTransport = default_transport,
     share: int = 1,
+    metrics: Metrics | None = None,
 ) -> Sources:
     """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error.
 
     `share`: how many processes share each source's pace, of which each takes its part.
     """
+    metrics = metrics or Metrics()
     told: list[Source] = []
     live: dict[str, LiveSource] = {}
     for place, entry in enumerate(settings.sources, 1):
@@ -87,7 +90,9 @@ def open_sources(
             source.reason = "it is switched off in the configuration (enabled = false)"
             continue
         try:
-            live[entry.id] = _live(entry, manifest, source, timer, hash_key, make_transport, share)
+            live[entry.id] = _live(
+                entry, manifest, source, timer, hash_key, make_transport, share, metrics
+            )
         except ConfigError as error:
             source.state = SourceState.DISABLED
             source.reason = str(error)
@@ -115,6 +120,7 @@ def _live(
     hash_key: bytes,
     make_transport: MakeTransport,
     share: int,
+    metrics: Metrics,
 ) -> LiveSource:
     try:
         zone = ZoneInfo(told.time_zone)
@@ -153,6 +159,7 @@ def _live(
         timeout_seconds=entry.timeout_ms / 1000,
         max_bytes=entry.max_response_mb * 1_000_000,
         base_url=base_url,
+        metrics=metrics.source(entry.id),
     )
 
 

@@ -22,8 +22,10 @@ from graph.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from graph.metrics import SourceMetrics
 from graph.observe import RequestNote, Timer, Trace, log
 from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
+from graph.transport.attempt import SICK, Attempts
 from graph.transport.breaker import Breaker, RetryBudget
 from graph.transport.budget import Budget
 from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path, root_of
@@ -35,8 +37,6 @@ from graph.types.source import Source
 T = TypeVar("T")
 
 _REPEATS = 2
-_SICK = (SourceTimeout, SourceUnavailable, SourceThrottled)
-"""what may be different a moment later"""
 _LOST = (SourceTimeout, SourceUnavailable, SourceMalformed, SourceOverBudget)
 """what leaves open whether a request that was sent has done its work"""
 _FIRST_WAIT_SECONDS = 0.15
@@ -65,6 +65,7 @@ class LiveSource:
         timeout_seconds: float,
         max_bytes: int,
         base_url: str,
+        metrics: SourceMetrics,
     ) -> None:
         self.id = site.id
         self.told = told
@@ -76,12 +77,14 @@ class LiveSource:
         self._root = root_of(base_url)
         self._transport = transport
         self._timer = timer
-        self.budget = Budget(pace, timer)
+        self.budget = Budget(pace, timer, metrics)
         self._tokens = TokenKeeper(site, manifest.auth, timer, self._carry_sign_in)
         self._flights: Flights[Reply] = Flights()
         self._chance = random.Random()
         self._failing = False
         self.breaker = Breaker(timer)
+        self._metrics = metrics
+        self._attempts = Attempts(self.id, manifest.name, self.breaker, metrics, timer)
         self._retries = RetryBudget()
 
     async def send(self, request: Request, read: Callable[[Reply], T], trace: Trace) -> T:
@@ -108,12 +111,15 @@ class LiveSource:
                 except SourceError as error:
                     wait = self._wait_before_repeat(request, error, attempt, trace)
                     if wait is None:
+                        seen.state = error.state
                         self._gone(error)
                         _lost(request, sending, error)
                         raise
                     seen.retries += 1
+                    self._metrics.retries.inc()
                     await self._timer.sleep(wait)
                 else:
+                    seen.state = "OK"
                     self._back()
                     return answer
         finally:
@@ -267,24 +273,22 @@ class LiveSource:
             shared=False,
         )
         opened = self._transport.stream(signed, timeout=self.timeout_seconds)
-        failed: bool | None = None
         async with self.budget.slot(trace):
-            self.breaker.enter()
-            seen.notes.append(note)
-            seen.requests += 1
-            trace.issued += 1
-            try:
-                async with asyncio.timeout(min(self.timeout_seconds, trace.remaining_seconds)):
-                    got = await opened.__aenter__()
-                failed = got.status >= 500
-            except TimeoutError:
-                failed, note.error = True, "TIMEOUT"
-                raise SourceTimeout(f"no answer within {self.timeout_seconds:g} s") from None
-            except SourceError as error:
-                failed, note.error = isinstance(error, _SICK), error.state
-                raise
-            finally:
-                self.breaker.leave(failed=failed)
+            with self._attempts.one(signed) as attempt:
+                seen.notes.append(note)
+                seen.requests += 1
+                trace.issued += 1
+                try:
+                    async with asyncio.timeout(min(self.timeout_seconds, trace.remaining_seconds)):
+                        got = await opened.__aenter__()
+                except TimeoutError:
+                    note.error = "TIMEOUT"
+                    raise SourceTimeout(f"no answer within {self.timeout_seconds:g} s") from None
+                except SourceError as error:
+                    note.error = error.state
+                    raise
+                attempt.status, attempt.failed = got.status, got.status >= 500
+                attempt.state = "UNAVAILABLE" if attempt.failed else "OK"
         note.status, note.elapsed_ms = got.status, trace.elapsed_ms() - note.started_ms
         try:
             yield got
@@ -308,22 +312,14 @@ class LiveSource:
         self, signed: Request, request: Request
     ) -> tuple[SourceError | Expired | None, Reply]:
         """The reply and what it means, past the breaker, which learns how it went"""
-        self.breaker.enter()
-        self._retries.request()
-        failed: bool | None = None
-        began = self._timer.monotonic()
-        try:
+        with self._attempts.one(request) as attempt:
+            self._retries.request()
+            began = self._timer.monotonic()
             reply = await self._carry(signed)
             verdict = self._judge(reply, request)
             slow = self._timer.monotonic() - began > self.timeout_seconds * 0.9
-            failed = slow or isinstance(verdict, _SICK)
-        except SourceError as error:
-            failed = isinstance(error, _SICK)
-            raise
-        else:
+            attempt.answered(reply, verdict, slow=slow)
             return verdict, reply
-        finally:
-            self.breaker.leave(failed=failed)
 
     async def _carry(self, request: Request) -> Reply:
         try:
@@ -360,7 +356,7 @@ class LiveSource:
         """Seconds to wait before the request is sent again; None: it is not"""
         if request.kind is not Kind.READ or attempt >= _REPEATS:
             return None
-        if not isinstance(error, _SICK):
+        if not isinstance(error, SICK):
             return None
         backoff: float = _FIRST_WAIT_SECONDS * 3**attempt * (0.5 + self._chance.random())
         wait = max(backoff, error.retry_after_seconds or 0.0)

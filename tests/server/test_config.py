@@ -36,6 +36,8 @@ trusted_proxies = ["10.0.0.0/8"]
 root_path = "/calls"
 graphiql = true
 shutdown_ms = 2000
+traces = true
+metrics_port = 9464
 [server.limits]
 depth = 8
 fields = 100
@@ -119,6 +121,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         root_path="/calls",
         graphiql=True,
         shutdown_ms=2000,
+        traces=True,
+        metrics_port=9464,
         limits=Limits(
             depth=8,
             fields=100,

@@ -171,7 +171,7 @@ def test_a_request_has_one_id_and_keeps_a_sane_one(given: str | None, kept: bool
             if kept:
                 assert id == given
             else:
-                assert re.fullmatch("[0-9a-f]{16}", id)
+                assert re.fullmatch("[a-z]{16}", id)
 
     run(work)
 

@@ -1,0 +1,141 @@
+"""What is counted for Prometheus. Labels are bounded: sources of the configuration, fixed words.
+
+Each server has its own numbers; where several processes serve, prometheus_client shares them
+through files, and whichever process is asked tells the sum of all.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+
+
+class Metrics:
+    """The numbers of one server."""
+
+    def __init__(self, shared_folder: str | None = None) -> None:
+        self._shared_folder = shared_folder
+        self._registry = registry = CollectorRegistry()
+        self.operations = Counter(
+            "cdr_graph_operations",
+            "Operations that ended, by kind and by what came of them.",
+            ("kind", "outcome"),
+            registry=registry,
+        )
+        self.operation_seconds = Histogram(
+            "cdr_graph_operation_seconds",
+            "How long queries and mutations took.",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "cdr_graph_operations_in_flight",
+            "Operations under way; a subscription is, until it ends.",
+            ("kind",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._requests = Counter(
+            "cdr_graph_upstream_requests",
+            "Requests that were sent to a source, by how they ended.",
+            ("source", "state"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "cdr_graph_upstream_request_seconds",
+            "From sending a request to its whole answer.",
+            ("source",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._bytes = Counter(
+            "cdr_graph_upstream_bytes", "What sources answered.", ("source",), registry=registry
+        )
+        self._retries = Counter(
+            "cdr_graph_upstream_retries",
+            "Requests that were sent again.",
+            ("source",),
+            registry=registry,
+        )
+        self._busy = Gauge(
+            "cdr_graph_upstream_in_flight",
+            "Requests that a source has not answered yet.",
+            ("source",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._queue = Gauge(
+            "cdr_graph_upstream_queue",
+            "Requests that wait for a source's rate or for one of its slots.",
+            ("source",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._resting = Gauge(
+            "cdr_graph_breaker_open",
+            "1 while a source is left in peace because it failed too often.",
+            ("source",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+
+    def source(self, source_id: str) -> SourceMetrics:
+        """The numbers of one source"""
+        return SourceMetrics(
+            self._requests,
+            self._request_seconds.labels(source_id),
+            self._bytes.labels(source_id),
+            self._retries.labels(source_id),
+            self._busy.labels(source_id),
+            self._queue.labels(source_id),
+            self._resting.labels(source_id),
+            source_id,
+        )
+
+    def text(self) -> bytes:
+        """All numbers in the format that Prometheus reads"""
+        if self._shared_folder is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, self._shared_folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+class SourceMetrics:
+    """The numbers of one source, found once."""
+
+    def __init__(
+        self,
+        requests: Counter,
+        seconds: Histogram,
+        received_bytes: Counter,
+        retries: Counter,
+        busy: Gauge,
+        queue: Gauge,
+        resting: Gauge,
+        source_id: str,
+    ) -> None:
+        self._requests = requests
+        self._by_state: dict[str, Counter] = {}
+        self._id = source_id
+        self.seconds, self.bytes, self.retries = seconds, received_bytes, retries
+        self.busy, self.queue, self.resting = busy, queue, resting
+
+    def ended(self, state: str, seconds: float) -> None:
+        """Counts a request that was sent; `state` is OK or that of a SourceError"""
+        known = self._by_state.get(state)
+        if known is None:
+            known = self._by_state[state] = self._requests.labels(self._id, state)
+        known.inc()
+        self.seconds.observe(seconds)
