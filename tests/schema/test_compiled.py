@@ -1,0 +1,256 @@
+"""Law: a compiled selection gives what the ordinary executor gives, errors and all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from random import Random
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import msgspec
+import strawberry
+from graphql import GraphQLError
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+
+from graph.config import ServerSettings
+from graph.errors import SourceTimeout
+from graph.schema.build import GraphSchema
+from graph.schema.compiled.executor import CompiledExecutor, compiling
+from graph.schema.documents import Documents
+from graph.sources import all_vendors
+from graph.types.answer import Answer, CallLogConnection, CallRecordConnection, CallRecordLookup
+from graph.types.call import Call, CallLog, CallRecord, CallUnit, Node
+from graph.types.report import CallReportConnection, CompletedCallReportConnection
+from graph.types.scalars import SCALARS
+from graph.types.source import Source
+from graph.types.stats import Stats
+from tests.schema import generated
+from tests.support import product, run
+
+CASES = int(os.environ.get("CDR_GRAPH_CASES", "100"))
+"""how many cases the law is tried with; the soak command in README sets it to thousands"""
+
+
+@strawberry.type
+class Query:
+    """A root of given answers, over the product's own types."""
+
+    page: CallRecordConnection | None
+    records: list[CallRecord]
+    logs: list[CallLog | None] | None
+    legs: CallLogConnection
+    calls: list[Call] | None
+    node: Node | None
+    nodes: list[Node | None]
+    answers: list[Answer]
+    looked: CallRecordLookup | None
+    reports: CallReportConnection | None
+    files: CompletedCallReportConnection | None
+    sources: list[Source]
+    stats: Stats | None
+    grid: list[list[CallUnit | None]] | None
+    counts: list[int]
+
+
+RESOLVED = ("stats", "answers")
+"""roots below which some fields have resolvers"""
+ROOTS = [field.name for field in Query.__strawberry_definition__.fields]  # type: ignore[attr-defined]
+
+
+class Silent(GraphSchema):
+    """Errors as they come: neither reworded nor logged."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        pass
+
+
+def made(executor: type[CompiledExecutor] | None, *extensions: type[SchemaExtension]) -> Silent:
+    return Silent(
+        query=Query,
+        types=[CallLog, *(manifest.details for manifest in all_vendors())],
+        config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=executor,
+        extensions=extensions,
+    )
+
+
+COMPILING = compiling()
+COUNTS = COMPILING.compiled
+FAST, SLOW = made(COMPILING), made(None)
+DOCUMENTS = Documents(FAST.plain, ServerSettings())
+"""both schemas are the same to a document"""
+
+
+class Told(msgspec.Struct):
+    """All that there is to a result."""
+
+    text: bytes | str
+    plain: Any
+    errors: list[Any]
+
+
+def told(schema: Silent, query: generated.Query, root: Any) -> Told:
+    context = SimpleNamespace(
+        documents=DOCUMENTS,
+        settings=ServerSettings(),
+        plans=[],
+        document=None,
+    )
+    result = asyncio.run(
+        schema.execute(
+            query.text,
+            dict(query.variables),
+            context_value=context,
+            root_value=root,
+        )
+    )
+    errors = [
+        (
+            error.message,
+            error.path,
+            [(place.line, place.column) for place in error.locations or ()],
+            type(error.original_error),
+            str(error.original_error),
+        )
+        for error in result.errors or ()
+    ]
+    try:
+        text: bytes | str = msgspec.json.encode(result.data)
+        plain = msgspec.to_builtins(result.data)
+    except (TypeError, OverflowError) as error:
+        return Told(str(error), None, errors)
+    return Told(text, plain, errors)
+
+
+def case(
+    random: Random, wrong: float, roots: Sequence[str] = ROOTS
+) -> tuple[generated.Query, list[Any]]:
+    """A query that may be executed, and some answers to it"""
+    root = random.choice(roots)
+    query = generated.query(FAST.plain, root, random)
+    assume(not DOCUMENTS.read(query.text).errors)
+    answers = [generated.answer(FAST.plain, query, root, random, wrong) for _ in range(3)]
+    return query, [SimpleNamespace(**{root: answer}) for answer in answers]
+
+
+laws = settings(
+    max_examples=CASES,
+    deadline=None,
+    derandomize=CASES < 1000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@laws
+@given(seed=st.integers(0, 2**64), wrong=st.sampled_from((0.002, 0.01, 0.03, 0.1)))
+def test_whatever_is_amiss_is_told_as_the_ordinary_executor_tells_it(
+    seed: int, wrong: float
+) -> None:
+    query, roots = case(Random(seed), wrong)
+    for root in roots:
+        assert told(FAST, query, root) == told(SLOW, query, root)
+
+
+@laws
+@given(seed=st.integers(0, 2**64))
+def test_where_nothing_is_amiss_all_is_compiled_and_the_bytes_are_the_same(seed: int) -> None:
+    plain = [root for root in ROOTS if root not in RESOLVED]
+    query, roots = case(Random(seed), 0.0, plain)
+    for root in roots:
+        used, unsure = COUNTS.used, COUNTS.unsure
+        fast = told(FAST, query, root)
+        assert fast == told(SLOW, query, root)
+        assert not fast.errors
+        (value,) = vars(root).values()
+        assert COUNTS.unsure == unsure
+        assert COUNTS.used == used + (value is not None)
+
+
+def record(**attributes: Any) -> CallRecord:
+    given = object.__new__(CallRecord)
+    for name, value in attributes.items():
+        setattr(given, name, value)
+    return given
+
+
+def counted(root: Any, text: str, **variables: bool) -> tuple[Told, int, int]:
+    """A result that equals the ordinary one, and how many values were and were not compiled"""
+    used, unsure = COUNTS.used, COUNTS.unsure
+    query = generated.Query(text, variables)
+    fast = told(FAST, query, root)
+    assert fast == told(SLOW, query, root)
+    return fast, COUNTS.used - used, COUNTS.unsure - unsure
+
+
+def test_what_one_record_lacks_costs_no_other_record_its_compiled_selection() -> None:
+    late = SourceTimeout("no answer in time")
+    records = [record(native_id=str(n), cost=None if n != 7 else late) for n in range(20)]
+    fast, used, unsure = counted(
+        SimpleNamespace(records=records), "{ records { nativeId cost { amount } } }"
+    )
+    assert [error[:2] for error in fast.errors] == [("no answer in time", ["records", 7, "cost"])]
+    assert (used, unsure) == (19, 2)  # the list and the one record were not to be had at once
+
+
+def test_a_selection_goes_by_the_variables_of_each_request() -> None:
+    root = SimpleNamespace(records=[record(native_id="1", talk_seconds=5)])
+    text = "query($t: Boolean!) { records { nativeId talkSeconds @include(if: $t) } }"
+    for yes in (True, False, True):
+        fast, used, _ = counted(root, text, t=yes)
+        assert used == 1
+        assert ("talkSeconds" in fast.plain["records"][0]) is yes
+
+
+class Watching(SchemaExtension):
+    """Sees every field, as a tracing extension does."""
+
+    seen: ClassVar[list[str]] = []
+
+    def resolve(self, _next: Any, root: Any, info: Any, *args: Any, **kwargs: Any) -> Any:
+        self.seen.append(info.field_name)
+        return _next(root, info, *args, **kwargs)
+
+
+def test_who_watches_every_field_sees_every_field() -> None:
+    executor = compiling()
+    root = SimpleNamespace(records=[record(native_id="1")])
+    told(made(executor, Watching), generated.Query("{ records { nativeId } }", {}), root)
+    assert Watching.seen == ["records", "nativeId"]
+    assert executor.compiled.used == 0
+
+
+def test_fields_with_resolvers_are_left_to_them_and_what_is_below_is_compiled() -> None:
+    stats = object.__new__(Stats)
+    stats.read = lambda name, given: {"offered": 5}[name]
+    stats.groups = []
+    stats.complete = True
+    fast, used, unsure = counted(
+        SimpleNamespace(stats=stats), "{ stats { offered complete groups { __typename } } }"
+    )
+    assert fast.plain == {"stats": {"offered": 5, "complete": True, "groups": []}}
+    assert (used, unsure) == (1, 0)
+
+
+FIELDS = "id startedAt source { id vendor } caller { number } direction cost { amount } raw"
+
+
+def test_the_product_answers_alike_with_and_without() -> None:
+    async def work() -> None:
+        answers = []
+        for compiled in (True, False):
+            async with product("portsip", "yeastar", server={"compiled": compiled}) as api:
+                query = f"{{ callRecords(first: 30) {{ nodes {{ {FIELDS} }} }} }}"
+                answers.append(await api.good(query))
+                executor: Any = api.graph.schema.execution_context_class
+                if compiled:
+                    assert (executor.compiled.used, executor.compiled.unsure) == (1, 0)
+                else:
+                    assert not issubclass(executor, CompiledExecutor)
+        assert answers[0] == answers[1]
+
+    run(work)
