@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
-from graph.gather.cut import cut, edge_cursor, not_run, window_of
+from graph.gather.ask import Entry
+from graph.gather.cut import cut, edge_cursors, not_run, window_of
 from graph.gather.keys import Kind, NodeId
 from graph.gather.lookup import Loaders, check_key, finish
 from graph.gather.plan import Plan
@@ -36,10 +37,14 @@ async def page(
     loaders: Loaders,
     *,
     on_partial: OnPartial = OnPartial.RETURN,
+    edges_wanted: bool = False,
     cursors_wanted: bool = False,
     dry_run: bool = False,
 ) -> CallRecordConnection | CallLogConnection:
-    """One page of a list; SourcesFailed if no source could answer. `dry_run`: nobody is asked."""
+    """One page of a list; SourcesFailed if no source could answer. `dry_run`: nobody is asked.
+
+    It has `edges` only if they are wanted, and these have a `cursor` only if that is.
+    """
     parts.check_late_parts(plan, trace)
     if dry_run:
         made = not_run(plan)
@@ -55,27 +60,35 @@ async def page(
         )
     kind: Kind = "log" if plan.kind == "logs" else "leg" if plan.unit is CallUnit.LEG else "record"
     await finish(made.entries, kind, plan.paths, loaders)
-    nodes = [entry.record for entry in made.entries]
-    about: dict[str, Any] = {
-        "nodes": nodes,
-        "page_info": made.page_info,
-        "count": made.total,
-        "complete": made.complete,
-        "window": window_of(plan),
-        "outcomes": made.outcomes,
-    }
-    cursors = [
-        edge_cursor(plan, entry.key, signer) if cursors_wanted else "" for entry in made.entries
-    ]
-    if plan.kind == "logs":
-        return CallLogConnection(
-            edges=[CallLogEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-            **about,
-        )
-    return CallRecordConnection(
-        edges=[CallRecordEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        **about,
+    page: CallLogConnection | CallRecordConnection = (
+        object.__new__(CallLogConnection)
+        if plan.kind == "logs"
+        else object.__new__(CallRecordConnection)
     )
+    page.nodes = [entry.record for entry in made.entries]
+    page.page_info = made.page_info
+    page.count = made.total
+    page.complete = made.complete
+    page.window = window_of(plan)
+    page.outcomes = made.outcomes
+    if edges_wanted:
+        page.edges = _edges(plan, made.entries, signer, cursors_wanted=cursors_wanted)
+    return page
+
+
+def _edges(
+    plan: Plan, entries: Sequence[Entry], signer: keys.Signer, *, cursors_wanted: bool
+) -> list[Any]:
+    kind: Any = CallLogEdge if plan.kind == "logs" else CallRecordEdge
+    edges: list[Any] = []
+    for entry in entries:
+        edge = object.__new__(kind)
+        edge.node = entry.record
+        edges.append(edge)
+    if cursors_wanted:
+        for edge, cursor in zip(edges, edge_cursors(plan, entries, signer), strict=True):
+            edge.cursor = cursor
+    return edges
 
 
 def refuse(

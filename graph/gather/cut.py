@@ -86,9 +86,9 @@ def window_of(plan: Plan) -> TimeWindow:
     return TimeWindow(since=plan.since, until=plan.until)
 
 
-def edge_cursor(plan: Plan, key: Key, signer: keys.Signer) -> str:
-    """The cursor of one entry: its key, and nothing that only saves requests"""
-    return signer.write(_cursor(plan, key))
+def edge_cursors(plan: Plan, entries: Sequence[Entry], signer: keys.Signer) -> list[str]:
+    """The cursors of entries: their keys, and nothing that only saves requests"""
+    return signer.write_each(_cursor(plan, None), [entry.key for entry in entries])
 
 
 def _cursor(
@@ -105,7 +105,6 @@ def _cursor(
     return Cursor(
         version=keys.VERSION,
         question=plan.question,
-        key=None if key is None else keys.pack_key(key),
         since_us=None if plan.since is None else keys.to_us(plan.since),
         until_us=None if plan.until is None else keys.to_us(plan.until),
         hints=hints or {},
@@ -113,7 +112,8 @@ def _cursor(
         if count is not None and count.value is not None
         else None,
         source=repairs,
-        stop=None if stop is None or repairs is None else keys.pack_key(stop),
+        stop=None if repairs is None else stop,
+        key=key,
     )
 
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -70,21 +71,21 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     `question` is a hash of kind, filter, order and unit. `key` None is the beginning of the list.
     `since_us`/`until_us` freeze the window. A repair cursor is bound to `source` and ends before
-    the key `stop`.
+    the key `stop`. `key` stands last: cursors of one page have the same beginning.
     """
 
     version: int
     question: bytes
-    key: tuple[int, str, str] | None
     since_us: int | None
     until_us: int | None
     hints: dict[str, Hint] = {}
     count: tuple[int, str] | None = None
     source: str | None = None
-    stop: tuple[int, str, str] | None = None
+    stop: Key | None = None
+    key: Key | None = None
 
 
-VERSION = 1
+VERSION = 2
 
 
 def to_us(moment: datetime) -> int:
@@ -94,14 +95,6 @@ def to_us(moment: datetime) -> int:
 
 def from_us(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
-
-
-def pack_key(key: Key) -> tuple[int, str, str]:
-    return to_us(key.started_at), key.source, key.row
-
-
-def unpack_key(packed: tuple[int, str, str]) -> Key:
-    return Key(from_us(packed[0]), packed[1], packed[2])
 
 
 def write_id(kind: Kind, source: str, row: str, started_at: datetime | None) -> str:
@@ -122,10 +115,18 @@ class Signer:
     """Writes and reads cursors with one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
+        own = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
+        # Keyed BLAKE2 (RFC 7693) is a MAC of its own, and takes a fifth of an HMAC's time.
+        self._keyed = hashlib.blake2b(key=own, digest_size=_MAC_BYTES)
 
     def write(self, cursor: Cursor) -> str:
         return self.seal(msgspec.msgpack.encode(cursor))
+
+    def write_each(self, cursor: Cursor, keys: Iterable[Key]) -> list[str]:
+        """A cursor for each key, equal in all else to one that has none"""
+        assert cursor.key is None
+        beginning = msgspec.msgpack.encode(cursor).removesuffix(_NIL)
+        return [self.seal(beginning + _encode_key(key)) for key in keys]
 
     def seal(self, body: bytes) -> str:
         """The body as text that nobody else can make"""
@@ -137,7 +138,7 @@ class Signer:
             data = _bytes(text)
         except (ValueError, binascii.Error):
             data = b""
-        mac, body = data[:12], data[12:]
+        mac, body = data[:_MAC_BYTES], data[_MAC_BYTES:]
         # The same text must come out again: base64 lets some changed characters pass.
         if not body or not hmac.compare_digest(mac, self._mac(body)) or _text(data) != text:
             raise BadUserInput(
@@ -161,7 +162,14 @@ class Signer:
         return cursor
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.new(self._secret, body, hashlib.sha256).digest()[:12]
+        mac = self._keyed.copy()
+        mac.update(body)
+        return mac.digest()
+
+
+_MAC_BYTES = 12
+_NIL = msgspec.msgpack.encode(None)
+_encode_key = msgspec.msgpack.Encoder().encode
 
 
 def question_hash(*parts: Any) -> bytes:
@@ -175,7 +183,10 @@ def row_hash(row: str) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _bytes(text: str) -> bytes:

@@ -361,16 +361,15 @@ def _bounds(
     """Start and stop in the direction of reading, and the source that a repair cursor is for"""
     after = cursors.get("after")
     before = cursors.get("before")
-    lower = None if after is None or after.key is None else keys.unpack_key(after.key)
-    upper = None if before is None or before.key is None else keys.unpack_key(before.key)
+    lower = None if after is None else after.key
+    upper = None if before is None else before.key
     repairs = None
     for cursor in (after, before):
         if cursor is not None and cursor.source is not None:
             repairs = cursor.source
-            stop = None if cursor.stop is None else keys.unpack_key(cursor.stop)
             if wanted.backwards:
                 raise BadUserInput("last", "a repair cursor is read forwards, with `first`")
-            upper = stop if upper is None else upper
+            upper = cursor.stop if upper is None else upper
     if wanted.backwards:
         return upper, lower, repairs
     return lower, upper, repairs

@@ -80,6 +80,7 @@ async def _page(
             context.signer,
             Loaders(context.sources, trace),
             on_partial=asked.on_partial,
+            edges_wanted=selected.has("edges"),
             cursors_wanted=selected.has("edges.cursor"),
             dry_run=asked.dry_run,
         )

@@ -192,30 +192,40 @@ _AMISS: tuple[Callable[[], Any], ...] = (
     lambda: SourceTimeout,
     lambda: Waiting("later"),
     lambda: Waiting(None),
-    lambda: 2**40,
-    lambda: 2**31,
-    lambda: float("nan"),
-    lambda: float("inf"),
-    lambda: 1.0,
-    lambda: 1.5,
     lambda: 5,
+    lambda: 1.5,
     lambda: True,
     lambda: "5",
-    lambda: "INBOUND",
     lambda: b"bytes",
     object,
     lambda: {"number": "1", "id": "2"},
     lambda: SimpleNamespace(number="1", id="2", vendor="v", amount=Decimal(1)),
     list,
     tuple,
-    lambda: Decimal("NaN"),
     lambda: date(2026, 3, 4),
-    lambda: datetime(2026, 3, 4, 15),  # noqa: DTZ001
-    lambda: datetime(2026, 3, 4, 15, tzinfo=timezone(timedelta(hours=5, minutes=30))),
-    lambda: datetime(2026, 3, 4, 15, tzinfo=timezone(timedelta(0), "GMT")),
+    lambda: Decimal("NaN"),
     lambda: Other.UNKNOWN,
-    lambda: Other.SOMETHING,
 )
+"""what belongs hardly anywhere"""
+_NEARLY: dict[str, tuple[Any, ...]] = {
+    "Int": (2**31, -(2**31) - 1, 2**40, 1.0, 1.5, True, "5", float("nan")),
+    "Float": (float("nan"), float("inf"), 1, True, "1.5"),
+    "String": (5, 1.0, True),
+    "ID": (5, 1.0, True),
+    "Boolean": (0, 1.0, "true"),
+    "Long": (2**63, 1.5, True, "5"),
+    "Decimal": (Decimal("NaN"), Decimal("Infinity"), 5, 1.5),
+    "JSON": (float("nan"), Decimal(1), (1, 2), b"bytes"),
+    "DateTime": (
+        datetime(2026, 3, 4, 15),  # noqa: DTZ001
+        datetime(2026, 3, 4, 15, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+        datetime(2026, 3, 4, 15, tzinfo=timezone(timedelta(0), "GMT")),
+        date(2026, 3, 4),
+    ),
+}
+"""what nearly is a value of a scalar"""
+_STRANGERS = (Other.UNKNOWN, Other.SOMETHING, "UNKNOWN", "INBOUND", "SOMETHING")
+"""what nearly is a value of an enum"""
 
 
 class _Answering:
@@ -229,11 +239,21 @@ class _Answering:
 
     def value(self, kind: Any, depth: int) -> Any:
         if self._random.random() < self._wrong:
-            return self._random.choice(_AMISS)()
+            return self._amiss(kind)
         if is_non_null_type(kind):
             return self._present(kind.of_type, depth)
         empty = self._random.random() < 0.2 or (depth > 5 and not is_leaf_type(kind))
         return None if empty else self._present(kind, depth)
+
+    def _amiss(self, kind: Any) -> Any:
+        if is_non_null_type(kind):
+            kind = kind.of_type
+        nearly = _STRANGERS if isinstance(kind, GraphQLEnumType) else ()
+        if isinstance(kind, GraphQLScalarType):
+            nearly = _NEARLY[kind.name]
+        if nearly and self._random.random() < 0.6:
+            return self._random.choice(nearly)
+        return self._random.choice(_AMISS)()
 
     def _present(self, kind: Any, depth: int) -> Any:
         if is_list_type(kind):
