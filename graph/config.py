@@ -49,6 +49,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     secret: Secret | None = None
     tokens_file: str | None = None
     limits: Limits = Limits()
+    requests_per_minute: int | None = None
+    rows_per_minute: int | None = None
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     root_path: str = ""

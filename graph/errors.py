@@ -5,6 +5,7 @@
     ├── NotAllowed            no token, or not this scope           → error FORBIDDEN
     ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
     │   └── TooManyGroups       statistics with too many groups       → error TOO_MANY_GROUPS
+    ├── RateLimited           the caller's bucket is empty          → error RATE_LIMITED, HTTP 429
     ├── SourcesFailed         no source could answer                → error of the root field
     ├── SourceError           one source could not answer           → an Outcome, others go on
     │   ├── SourceTimeout       TIMEOUT      a READ again, within deadline and retry budget
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, ClassVar
 
 
@@ -93,6 +95,27 @@ class TooManyGroups(OverLimit):
     """Statistics would have to keep more groups, or more distinct keys, than may be kept."""
 
     code = "TOO_MANY_GROUPS"
+
+
+class RateLimited(GraphError):
+    """The caller has used up what it may use in a minute; `retry_after_seconds` is when not."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, limit: str, unit: str, asked: int, wait_seconds: float) -> None:
+        self.limit = limit
+        self.retry_after_seconds = max(1, ceil(wait_seconds))
+        super().__init__(
+            f"this takes about {asked} {unit} and is more than is left of {limit}; ask again in "
+            f"{self.retry_after_seconds} s, or for less"
+        )
+
+    def extensions(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "limit": self.limit,
+            "retryAfterSeconds": self.retry_after_seconds,
+        }
 
 
 class SourcesFailed(GraphError):

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -121,6 +121,22 @@ def write_logs(level: str = "INFO", style: str = "console") -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
+class Cost(msgspec.Struct, frozen=True):
+    """What scarce things a question takes: requests to sources, rows they give."""
+
+    requests: int = 0
+    rows: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.requests + other.requests, self.rows + other.rows)
+
+
+class Purse(Protocol):
+    """What a caller may still spend; taking more raises RateLimited or OverLimit"""
+
+    async def take(self, cost: Cost) -> None: ...
+
+
 class SourceTrace(msgspec.Struct):
     """What one operation did with one source."""
 
@@ -159,6 +175,7 @@ class Trace:
         max_requests: int | None = None,
         started: float | None = None,
         named: str | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.caller = caller
         self.timer = timer
@@ -166,8 +183,22 @@ class Trace:
         self.deadline = self.started + deadline_ms / 1000
         self.max_requests = max_requests
         self.issued = 0
+        self.estimated = Cost()
+        self._purse = purse
         self.request_id = named or request_id()
         self.sources: dict[str, SourceTrace] = {}
+
+    async def reserve(self, cost: Cost) -> None:
+        """Says before anybody is asked what this probably costs; refused if that is too much"""
+        self.estimated += cost
+        if self._purse is not None:
+            await self._purse.take(cost)
+
+    @property
+    def spent(self) -> Cost:
+        """What it has cost so far"""
+        seen = self.sources.values()
+        return Cost(sum(one.requests for one in seen), sum(one.rows for one in seen))
 
     def source(self, source_id: str) -> SourceTrace:
         return self.sources.setdefault(source_id, SourceTrace())

@@ -148,6 +148,6 @@ def test_the_readme_names_every_setting_and_every_error_code() -> None:
     for kind in (config.ServerSettings, config.Limits, config.SourceSettings):
         for field in msgspec.structs.fields(kind):
             assert re.search(rf"\b{field.name}\b", readme), f"README lacks {field.name}"
-    for code in ("BAD_USER_INPUT", "FORBIDDEN", "LIMIT_EXCEEDED", "INTERNAL", "PARTIAL",
-                 "GRAPHQL_INVALID", "BAD_REQUEST", "METHOD_NOT_ALLOWED"):  # fmt: skip
+    for code in ("BAD_USER_INPUT", "FORBIDDEN", "LIMIT_EXCEEDED", "RATE_LIMITED", "INTERNAL",
+                 "PARTIAL", "GRAPHQL_INVALID", "BAD_REQUEST", "METHOD_NOT_ALLOWED"):  # fmt: skip
         assert code in readme, f"README lacks {code}"

@@ -9,6 +9,7 @@ from typing import Any
 from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
 from graph.gather.ask import Entry
+from graph.gather.cost import ONE, estimate
 from graph.gather.cut import cut, edge_cursors, not_run, window_of
 from graph.gather.keys import Kind, NodeId
 from graph.gather.lookup import Loaders, check_key, finish
@@ -47,8 +48,10 @@ async def page(
     """
     parts.check_late_parts(plan, trace)
     if dry_run:
+        trace.estimated = estimate(plan)
         made = not_run(plan)
     else:
+        await trace.reserve(estimate(plan))
         runs = await ask.all_sources(plan, trace)
         made = cut(plan, runs, trace, signer)
         refuse(
@@ -148,6 +151,7 @@ async def entry(
     if live is None or node.kind not in kinds:
         return None
     row = RowKey(node.row, node.started_at)
+    await loaders.trace.reserve(ONE)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
         raise failure(live, found, loaders.trace)
@@ -192,6 +196,7 @@ async def lookup(
         return _looked(LookupState.NOT_FOUND)
     trace = loaders.trace
     row = RowKey(node.row, node.started_at, exact)
+    await trace.reserve(ONE)
     found = await ask.attempt(loaders.entry(live, node.kind, paths).load(row))
     if isinstance(found, SourceError):
         return _looked(LookupState.UNKNOWN, outcome=outcome_of(live, found, trace, records=0))

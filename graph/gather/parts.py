@@ -10,7 +10,7 @@ import strawberry
 from graph.errors import OverLimit
 from graph.gather import keys
 from graph.gather.keys import Kind
-from graph.gather.plan import NEEDS, Plan
+from graph.gather.plan import NEEDS, Plan, SourcePlan
 from graph.observe import Trace
 from graph.sources.contract import Resource
 from graph.sources.convert import compiled, convert_rows, heads
@@ -33,13 +33,16 @@ def part_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def late_requests(source: SourcePlan, plan: Plan) -> int:
+    """How many further requests the late parts of a full page take, if all are this source's"""
+    late = len(part_names(source.resource, plan.paths)) + ("record" in heads(plan.paths))
+    return late * plan.page.amount
+
+
 def check_late_parts(plan: Plan, trace: Trace) -> None:
     """OverLimit if the late parts of a full page are more than this question may cost."""
     for source in plan.sources:
-        late = len(part_names(source.resource, plan.paths))
-        if "record" in heads(plan.paths):
-            late += 1
-        needed = late * plan.page.amount
+        needed = late_requests(source, plan)
         if not needed:
             continue
         pace = source.live.pace

@@ -18,7 +18,7 @@ from graph.errors import OutcomeUnknown, OverLimit, SourceError, SourceRefused, 
 from graph.gather import keys
 from graph.gather.answer import failure
 from graph.gather.ask import attempt
-from graph.observe import Timer, Trace
+from graph.observe import Cost, Timer, Trace
 from graph.reports import answer, rules
 from graph.reports.reading import Reading, reports_of
 from graph.reports.rules import wrong
@@ -266,6 +266,7 @@ async def _write(live: LiveSource, command: ReportCommand, trace: Trace, look_fo
     def read(reply: Reply) -> Written:
         return engine.read_written(live.site, reply, command)
 
+    await trace.reserve(Cost(requests=1))
     try:
         written = await attempt(live.send(engine.write(live.site, command), read, trace))
     except OutcomeUnknown as lost:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from graph.errors import SourceError, SourceMalformed
 from graph.gather.ask import attempt
+from graph.gather.cost import ONE
 from graph.observe import Trace
 from graph.sources.contract import Ask, Condition, Found, Page, Reply, Reports, Resource, RowKey
 from graph.transport.open import Sources
@@ -68,6 +69,7 @@ class Reading:
 
     async def _once(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         async def begin() -> T | SourceError:
+            await self.trace.reserve(ONE)
             return await attempt(work())
 
         task = self._tasks.get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import strawberry
 
 from graph.caller import Caller
@@ -14,9 +15,10 @@ from graph.gather.keys import Signer
 from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.metrics import Metrics
-from graph.observe import Timer, Trace, request_id
+from graph.observe import Cost, Timer, Trace, request_id
 from graph.reports.commands import Writes
 from graph.schema.documents import Document, Documents
+from graph.schema.purses import Purses
 from graph.schema.streams import Streams
 from graph.stats.reading import Progress
 from graph.transport.open import Sources
@@ -38,8 +40,11 @@ class Context:
         writes: Writes,
         documents: Documents,
         metrics: Metrics,
+        purses: Purses,
         request: Any = None,
     ) -> None:
+        self.purses = purses
+        self.purse = purses.of(caller.name)
         self.metrics = metrics
         self.kind: str | None = None
         """query, mutation or subscription; None until it is known"""
@@ -92,6 +97,7 @@ class Context:
             max_requests=most,
             started=self.started,
             named=self.request_id,
+            purse=self.purse,
         )
         self.traces.append(made)
         return made
@@ -123,8 +129,25 @@ class Context:
             self.writes,
             self.documents,
             self.metrics,
+            self.purses,
             self.request,
         )
+
+    @property
+    def spent(self) -> Cost:
+        """What all its fields have cost so far"""
+        return sum((trace.spent for trace in self.traces), Cost())
+
+    async def cost(self) -> dict[str, Any]:
+        """What was guessed, what it was in truth, and what the caller has left of its limits"""
+        estimated = sum((trace.estimated for trace in self.traces), Cost())
+        told: dict[str, Any] = {
+            "estimated": msgspec.structs.asdict(estimated),
+            "actual": msgspec.structs.asdict(self.spent),
+        }
+        if self.purse is not None:
+            told["limits"] = await self.purse.told()
+        return told
 
     def server_timing(self) -> str:
         """Where the time went, per source, as the Server-Timing header says it"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -16,6 +16,7 @@ from graph.schema.context import Context
 _OUTCOMES = {
     "LIMIT_EXCEEDED": "limit",
     "TOO_MANY_GROUPS": "limit",
+    "RATE_LIMITED": "limit",
     "BAD_USER_INPUT": "invalid",
     "GRAPHQL_INVALID": "invalid",
     "BAD_REQUEST": "invalid",
@@ -27,9 +28,11 @@ _LONGEST_NAME = 80
 
 
 class Observed(SchemaExtension):
-    """Adds `extensions.plan` where a field was asked to explain itself."""
+    """Adds `extensions.plan` where a field was asked to explain itself, and `extensions.cost` there
+    and for callers whose costs are limited.
+    """
 
-    def on_operation(self) -> Iterator[None]:
+    async def on_operation(self) -> AsyncIterator[None]:
         operation = self.execution_context
         context: Context = operation.context
         headers = None if context.request is None else context.request.headers
@@ -37,6 +40,8 @@ class Observed(SchemaExtension):
             try:
                 yield
             finally:
+                if context.purse is not None:
+                    await context.purse.settle(context.spent)
                 told = _told(context, operation.pre_execution_errors or ())
                 name = _name(operation.operation_name)
                 kind = context.kind or "none"
@@ -68,9 +73,12 @@ class Observed(SchemaExtension):
                         **told,
                     )
 
-    def get_results(self) -> dict[str, Any]:
-        context: Context | None = self.execution_context.context
-        return {"plan": context.plans} if context is not None and context.plans else {}
+    async def get_results(self) -> dict[str, Any]:
+        context: Context = self.execution_context.context
+        if not context.plans and context.purse is None:
+            return {}
+        cost = {"cost": await context.cost()}
+        return {"plan": context.plans, **cost} if context.plans else cost
 
 
 def _told(context: Context, errors: Sequence[GraphQLError]) -> Mapping[str, Any]:

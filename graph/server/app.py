@@ -29,6 +29,7 @@ from graph.reports.commands import Writes
 from graph.schema.build import build
 from graph.schema.context import Context
 from graph.schema.documents import Documents
+from graph.schema.purses import Purses
 from graph.schema.streams import Streams
 from graph.server.edge import Edge
 from graph.server.endpoint import Endpoint
@@ -36,6 +37,7 @@ from graph.server.examples import FIRST
 from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
 from graph.stats.reading import Progress
+from graph.transport.buckets import Bucket, OwnBucket
 from graph.transport.open import MakeTransport, Sources, default_transport, open_sources
 from graph.types.source import SourceState
 
@@ -53,6 +55,7 @@ class Graph:
         shared_metrics: str | None = None,
     ) -> None:
         self.settings = settings
+        self._share = share
         self.timer = timer or system_timer()
         given = settings.server.secret
         secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
@@ -69,7 +72,12 @@ class Graph:
         self.streams = Streams()
         self.writes = Writes(self.timer)
         self.schema = build(compiled=settings.server.compiled)
+        self.purses = Purses(settings.server, self._bucket)
         self.documents = Documents(self.schema.plain, settings.server)
+
+    def _bucket(self, _name: str, capacity: float, per_second: float) -> Bucket:
+        share = self._share
+        return OwnBucket(capacity / share, per_second / share, self.timer)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
@@ -84,6 +92,7 @@ class Graph:
             self.writes,
             self.documents,
             self.metrics,
+            self.purses,
             request,
         )
 

@@ -23,7 +23,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 
 from graph.config import ServerSettings
-from graph.errors import GraphError, OverLimit
+from graph.errors import GraphError, OverLimit, RateLimited
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
 from graph.server.body import bounded
@@ -171,8 +171,13 @@ class Endpoint(GraphQL[Context, None]):
         context: Context | None = getattr(sub_response, "context", None)
         if context is not None:
             response.headers["server-timing"] = context.server_timing()
+            wait = _wait_seconds(response_data)
+            if wait is not None:
+                response.headers["retry-after"] = str(wait)
             if _wants_newer(context.request) and _never_ran(response_data):
                 response.status_code = 400
+            elif _wants_newer(context.request) and wait is not None:
+                response.status_code = 429
         return response
 
 
@@ -188,6 +193,15 @@ def _never_ran(answer: Any) -> bool:
     """The query was refused as a whole: it has errors, and none is a field's"""
     errors = answer.get("errors")
     return bool(errors) and all("path" not in error for error in errors)
+
+
+def _wait_seconds(answer: Any) -> int | None:
+    """Seconds until the caller may ask this again, if its limits were why nothing was answered"""
+    errors = answer.get("errors") or ()
+    waits = [error["extensions"].get("retryAfterSeconds", 0) for error in errors
+             if error.get("extensions", {}).get("code") == RateLimited.code]  # fmt: skip
+    nothing = not any((answer.get("data") or {}).values())
+    return max(waits) if waits and nothing else None
 
 
 def _plain(value: object) -> Any:

@@ -18,6 +18,7 @@ from graph.errors import BadUserInput
 from graph.gather import keys, plan
 from graph.gather.answer import refuse
 from graph.gather.ask import Run
+from graph.gather.cost import at_least
 from graph.gather.cut import not_asked
 from graph.gather.lookup import Loaders
 from graph.gather.plan import NotAsked, Page, Plan
@@ -122,6 +123,10 @@ async def stats(
     progress: Progress | None = None,
 ) -> Stats:
     """The statistics; SourcesFailed if no source could answer, TooManyGroups beyond the limit"""
+    if options.dry_run:
+        trace.estimated = at_least(made.plan)
+    else:
+        await trace.reserve(at_least(made.plan))
     runs = [] if options.dry_run else [
         Run(made.plan, source, trace, keep_trail=False) for source in made.plan.sources
     ]  # fmt: skip

@@ -28,6 +28,7 @@ deadline_ms = 7000
 stats_deadline_ms = 60000
 max_page_size = 200
 max_groups = 300
+compiled = false
 secret = "env:GRAPH_SECRET"
 introspection = false
 suggestions = false
@@ -38,6 +39,8 @@ graphiql = true
 shutdown_ms = 2000
 traces = true
 metrics_port = 9464
+requests_per_minute = 100
+rows_per_minute = 2000
 [server.limits]
 depth = 8
 fields = 100
@@ -113,6 +116,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         stats_deadline_ms=60_000,
         max_page_size=200,
         max_groups=300,
+        compiled=False,
         secret=Secret("from the environment"),
         introspection=False,
         suggestions=False,
@@ -123,6 +127,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         shutdown_ms=2000,
         traces=True,
         metrics_port=9464,
+        requests_per_minute=100,
+        rows_per_minute=2000,
         limits=Limits(
             depth=8,
             fields=100,
