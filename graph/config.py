@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,6 +55,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     trusted_proxies: tuple[str, ...] = ()
     root_path: str = ""
     graphiql: bool = False
+    documents_file: str | None = None
+    documents: Literal["log", "require"] = "log"
     shutdown_ms: int = 10_000
     traces: bool = False
     metrics_port: int | None = None
@@ -108,6 +110,14 @@ def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Setti
     return settings(tree, environment, file.parent)
 
 
+def read_file(path: str, setting: str) -> bytes:
+    """The content of a file that a setting names; ConfigError if it cannot be read"""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{setting}: cannot read {path}: {error.strerror}") from None
+
+
 class Worker(msgspec.Struct, frozen=True):
     """What one of several processes needs to know beside the configuration file.
 
@@ -158,6 +168,9 @@ def settings(
     _known_keys(resolved, Settings, "")
     _known_keys(resolved.get("server", {}), ServerSettings, "server.")
     _known_keys(resolved.get("server", {}).get("limits", {}), Limits, "server.limits.")
+    server = resolved.get("server", {})
+    if isinstance(server.get("documents_file"), str):
+        server["documents_file"] = str(folder / server["documents_file"])
     entries = resolved.get("sources", [])
     if not isinstance(entries, list):
         raise ConfigError("sources must be written as [[sources]] entries")
@@ -252,6 +265,8 @@ def _check(made: Settings) -> None:
                 f"server.allowed_origins[{place}]: {origin!r} is no origin such as "
                 "https://calls.example.com"
             )
+    if server.documents == "require" and server.documents_file is None:
+        raise ConfigError('server.documents: "require" needs a documents_file')
     if server.root_path and not re.fullmatch(r"(/[^/\s?#]+)+", server.root_path):
         raise ConfigError(f"server.root_path: {server.root_path!r} is no path such as /calls")
     for where, table in (("server", server), ("server.limits", server.limits)):

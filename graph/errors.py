@@ -5,6 +5,7 @@
     ├── NotAllowed            no token, or not this scope           → error FORBIDDEN
     ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
     │   └── TooManyGroups       statistics with too many groups       → error TOO_MANY_GROUPS
+    ├── DocumentUnknown       no persisted document, see there      → PERSISTED_QUERY_NOT_FOUND …
     ├── RateLimited           the caller's bucket is empty          → error RATE_LIMITED, HTTP 429
     ├── SourcesFailed         no source could answer                → error of the root field
     ├── SourceError           one source could not answer           → an Outcome, others go on
@@ -95,6 +96,27 @@ class TooManyGroups(OverLimit):
     """Statistics would have to keep more groups, or more distinct keys, than may be kept."""
 
     code = "TOO_MANY_GROUPS"
+
+
+class DocumentUnknown(GraphError):
+    """A persisted document was named that nobody knows, or another one was sent where one must be.
+
+    The messages of the first two are what clients look for: they send the text, then.
+    """
+
+    _CODES: ClassVar[Mapping[str, str]] = {
+        "PersistedQueryNotFound": "PERSISTED_QUERY_NOT_FOUND",
+        "PersistedQueryNotSupported": "PERSISTED_QUERY_NOT_SUPPORTED",
+        "PersistedQueryRequired": "PERSISTED_QUERY_REQUIRED",
+    }
+
+    def __init__(self, kind: str) -> None:
+        more = ": only documents of server.documents_file are executed here"
+        super().__init__(kind + more if kind == "PersistedQueryRequired" else kind)
+        self._kind = kind
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self._CODES[self._kind]}
 
 
 class RateLimited(GraphError):

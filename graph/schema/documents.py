@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -27,8 +26,9 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.config import Limits, ServerSettings
-from graph.errors import GraphError, OverLimit
+from graph.errors import DocumentUnknown, GraphError, OverLimit
 from graph.schema import limits
+from graph.schema.trusted import Trusted, sha256
 
 T = TypeVar("T")
 
@@ -85,7 +85,10 @@ class Document:
 class Documents:
     """The documents of one schema under one set of limits."""
 
-    def __init__(self, schema: GraphQLSchema, settings: ServerSettings) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, settings: ServerSettings, trusted: Trusted | None = None
+    ) -> None:
+        self.trusted = trusted or Trusted({}, required=False)
         self._schema = schema
         self._settings = settings
         self._rules = (
@@ -119,6 +122,10 @@ class Documents:
     def _read(self, text: str) -> Document:
         settings = self._settings
         try:
+            self.trusted.check(text)
+        except DocumentUnknown as error:
+            return Document(None, [_wrapped(error)])
+        try:
             most = settings.limits.tokens
             tree = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
@@ -136,11 +143,6 @@ class Documents:
         while self._tokens > _KEPT_TOKENS and len(self._kept) > 1:
             oldest, dropped = self._kept.popitem(last=False)
             self._tokens -= _weight(oldest, dropped)
-
-
-def sha256(text: str) -> str:
-    """The hash of a query text, as persisted documents are known by it"""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_variables(variables: Mapping[str, object] | None, allowed: Limits) -> list[GraphQLError]:

@@ -20,7 +20,8 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
-from graph.config import Settings
+from graph.config import ServerSettings, Settings, read_file
+from graph.errors import ConfigError
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
 from graph.metrics import CONTENT_TYPE, Metrics
@@ -31,6 +32,7 @@ from graph.schema.context import Context
 from graph.schema.documents import Documents
 from graph.schema.purses import Purses
 from graph.schema.streams import Streams
+from graph.schema.trusted import Trusted, read
 from graph.server.edge import Edge
 from graph.server.endpoint import Endpoint
 from graph.server.examples import FIRST
@@ -73,7 +75,7 @@ class Graph:
         self.writes = Writes(self.timer)
         self.schema = build(compiled=settings.server.compiled)
         self.purses = Purses(settings.server, self._bucket)
-        self.documents = Documents(self.schema.plain, settings.server)
+        self.documents = Documents(self.schema.plain, settings.server, _trusted(settings.server))
 
     def _bucket(self, _name: str, capacity: float, per_second: float) -> Bucket:
         share = self._share
@@ -132,6 +134,20 @@ class Graph:
         await self.sources.close()
 
 
+def _trusted(server: ServerSettings) -> Trusted:
+    """The persisted documents of the settings; ConfigError where their file is none"""
+    if server.documents_file is None:
+        return Trusted({}, required=False)
+    try:
+        texts = read(read_file(server.documents_file, "server.documents_file"))
+    except msgspec.MsgspecError as error:
+        raise ConfigError(
+            f"server.documents_file: {server.documents_file} is neither a manifest of Apollo's nor "
+            f"an object of ids and texts: {error}"
+        ) from None
+    return Trusted(texts, required=server.documents == "require")
+
+
 def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     """The ASGI app. `example`: the query that GraphiQL opens with, where it is not for the settings
     alone to say whether there is GraphiQL.
@@ -139,7 +155,7 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     server = graph.settings.server
     if example is None and server.graphiql:
         example = FIRST
-    endpoint = Endpoint(graph.schema, graph.context, graph.settings.server, example=example)
+    endpoint = Endpoint(graph.schema, graph.context, graph, example=example)
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})

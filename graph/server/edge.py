@@ -77,7 +77,7 @@ class Edge:
             return True
         # A link to our page may stand anywhere; one that asks something may not.
         opens = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        return opens and b"query=" not in scope["query_string"]
+        return opens and not scope["query_string"]
 
 
 def _refusal() -> Response:

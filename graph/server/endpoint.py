@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -22,10 +22,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
 
-from graph.config import ServerSettings
+from graph.config import Settings
 from graph.errors import GraphError, OverLimit, RateLimited
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
+from graph.schema.documents import Documents
 from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
 
@@ -79,6 +80,8 @@ class Operations(BaseGraphQLTransportWSHandler[Context, None]):
         # Strawberry takes it on trust that the parts of a message are what they should be.
         try:
             if msgspec.convert(message, Message).type == "subscribe":
+                if isinstance(message.get("payload"), dict):
+                    self._first.documents.trusted.resolve(message["payload"])
                 msgspec.convert(message, Subscribe)
         except msgspec.ValidationError:
             await self.handle_invalid_message("Failed to parse message")
@@ -88,6 +91,13 @@ class Operations(BaseGraphQLTransportWSHandler[Context, None]):
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> None:
         """None ever: what is wrong with one operation is told, and the others go on."""
+
+
+class Served(Protocol):
+    """What the endpoint serves; it may change while requests are under way"""
+
+    settings: Settings
+    documents: Documents
 
 
 class Endpoint(GraphQL[Context, None]):
@@ -100,7 +110,7 @@ class Endpoint(GraphQL[Context, None]):
         self,
         schema: GraphSchema,
         make_context: Callable[[Request | WebSocket], Context],
-        settings: ServerSettings,
+        served: Served,
         *,
         example: str | None,
     ) -> None:
@@ -110,14 +120,14 @@ class Endpoint(GraphQL[Context, None]):
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         )
         self._make_context = make_context
-        self._settings = settings
+        self._served = served
         self._example = example or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        request = Request(scope, bounded(receive, self._settings.limits))
+        request = Request(scope, bounded(receive, self._served.settings.server.limits))
         try:
             response = await self.run(request)
         except HTTPException as error:
@@ -137,7 +147,9 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
-        return self.graphql_ide is not None and super().should_render_graphql_ide(request)
+        asked = any(name in request.query_params for name in ("documentId", "extensions"))
+        page = self.graphql_ide is not None and not asked
+        return page and super().should_render_graphql_ide(request)
 
     async def parse_http_body(
         self, request: AsyncHTTPRequestAdapter
@@ -145,6 +157,18 @@ class Endpoint(GraphQL[Context, None]):
         if request.method == "POST" and _JSON not in (request.content_type or ""):
             raise HTTPException(415, f"send the query as JSON, with the content type {_JSON}")
         return await super().parse_http_body(request)
+
+    def parse_json(self, data: str | bytes) -> Any:
+        parsed = super().parse_json(data)
+        # A body comes as bytes; variables in an address, as text.
+        if isinstance(parsed, dict) and isinstance(data, bytes):
+            self._served.documents.trusted.resolve(parsed)
+        return parsed
+
+    def parse_query_params(self, params: Any) -> dict[str, Any]:
+        parsed = super().parse_query_params(params)
+        self._served.documents.trusted.resolve(parsed)
+        return parsed
 
     async def render_graphql_ide(self, request: Request) -> Response:
         html = page_html(self._example, f"{request.scope.get('root_path', '')}/graphql")

@@ -39,6 +39,8 @@ graphiql = true
 shutdown_ms = 2000
 traces = true
 metrics_port = 9464
+documents_file = "documents.json"
+documents = "require"
 requests_per_minute = 100
 rows_per_minute = 2000
 [server.limits]
@@ -127,6 +129,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         shutdown_ms=2000,
         traces=True,
         metrics_port=9464,
+        documents_file=str(tmp_path / "documents.json"),
+        documents="require",
         requests_per_minute=100,
         rows_per_minute=2000,
         limits=Limits(
@@ -249,6 +253,7 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
         ("[server.limits]\ndeep = 3\n", "unknown key 'server.limits.deep'; did you mean 'depth'?"),
         ('[server]\nallowed_origins = ["*"]\n', "server.allowed_origins[1]: '*' is no origin"),
         ('[server]\nroot_path = "calls"\n', "server.root_path: 'calls' is no path such as /calls"),
+        ('[server]\ndocuments = "require"\n', 'server.documents: "require" needs a documents_file'),
         ("[server.limits]\ndepth = 0\n", "server.limits.depth: must be more than 0"),
         (
             f'[[sources]]\nid = "a"\n{AN_ENTRY}[[sources]]\nid = "b"\n{AN_ENTRY}timezone = "UTC"\n',

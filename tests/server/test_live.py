@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Subprotocol
@@ -27,20 +28,27 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 @asynccontextmanager
 async def serving(*sources: str) -> AsyncIterator[tuple[Api, str]]:
     """The product on a loopback port, its twins in process, and where it is"""
-    async with product(*(sources or ("portsip",)), count=10, clock=Steps()) as api:
-        listener = bind("127.0.0.1", 0)
-        config = uvicorn.Config(
-            create_app(api.graph), log_level="warning", access_log=False, lifespan="off"
-        )
-        server = _Server(config)
-        task = asyncio.create_task(server.serve([listener]))
-        await until(lambda: server.started)
-        try:
-            yield api, f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
-            listener.close()
+    async with (
+        product(*(sources or ("portsip",)), count=10, clock=Steps()) as api,
+        serving_app(create_app(api.graph)) as address,
+    ):
+        yield api, address
+
+
+@asynccontextmanager
+async def serving_app(app: ASGIApp) -> AsyncIterator[str]:
+    """An app on a loopback port, and where it is"""
+    listener = bind("127.0.0.1", 0)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listener]))
+    await until(lambda: server.started)
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
 
 
 async def until(holds: Callable[[], object]) -> None:
