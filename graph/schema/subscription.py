@@ -94,7 +94,10 @@ class Subscription:
         paths = selection.of(info._raw_info).paths  # noqa: SLF001
         files = context.streams.until_closed(
             follow.completed(
-                report_id, paths, lambda: Reading(context.sources, context.fresh_trace())
+                report_id,
+                paths,
+                lambda: Reading(context.sources, context.fresh_trace()),
+                context.watches.turns,
             )
         )
         async with aclosing(files):

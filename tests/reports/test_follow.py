@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+from graphql import GraphQLError
+
 from tests.reports.asking import DESTROY, create, created, finished
+from tests.schema.test_subscriptions import Steps
 from tests.support import Api, product, run
 
 FOLLOW = "subscription ($id: ID!) { file: callReportCompleted(reportId: $id) { id name fileUrl } }"
@@ -110,20 +115,76 @@ def test_looking_is_polite() -> None:
     run(work)
 
 
+def test_all_who_follow_share_a_fifth_of_what_the_system_allows() -> None:
+    async def work() -> None:
+        clock = Steps()
+        source = {"vendor": "portsip", "requests_per_second": 0.1}
+        switches = {"portsip": {"report_seconds": 1e9}}
+        async with product(source, count=5, clock=clock, switches=switches) as api:
+            id = await report_id(api)
+            before = api.requests("portsip", "call_reports")
+            followers = [asyncio.create_task(all_of(api, id)) for _ in range(3)]
+            await clock.passes(20_000)
+            asked = api.requests("portsip", "call_reports") - before
+            # A fifth of 0.1 a second for 20,000 s, and before that the first look of each.
+            assert 390 <= asked <= 400 + 6
+            for follower in followers:
+                follower.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
+
+    run(work)
+
+
+def test_a_system_that_is_down_from_the_start_is_an_error_at_once() -> None:
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            id = await report_id(api)
+            api.worlds["portsip"].fault("status", path="call_reports", times=0)
+            with pytest.raises(GraphQLError) as refused:
+                await all_of(api, id)
+            assert refused.value.extensions is not None
+            assert refused.value.extensions["code"] == "UNAVAILABLE"
+            assert refused.value.extensions["retryable"] is True
+
+    run(work)
+
+
+def test_a_refusal_while_following_ends_it_with_its_reason() -> None:
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            id = await report_id(api)
+            api.worlds["portsip"].fault("error", code="403", path="call_reports", skip=2, times=0)
+            with pytest.raises(GraphQLError) as refused:
+                await all_of(api, id)
+            assert refused.value.extensions is not None
+            assert refused.value.extensions["code"] == "REFUSED"
+            assert api.clock.slept == [10.0]
+
+    run(work)
+
+
+def test_a_schedule_whose_run_is_aborted_ends_what_follows_it() -> None:
+    async def work() -> None:
+        switches = {"portsip": {"aborted_reports": ("doomed",)}}
+        async with product("portsip", count=20, switches=switches) as api:
+            id = await report_id(api, name="doomed", cronExpression="* * * * *")
+            assert await all_of(api, id) == []
+
+    run(work)
+
+
 def test_what_cannot_be_followed_is_bad_input() -> None:
     async def work() -> None:
         async with product("portsip", count=20) as api:
             await create(api)
             api.clock.advance(10)
             (file,) = await finished(api)
-            for id in ("nonsense!", file["id"]):
-                try:
+            gone = await report_id(api)
+            await api.good(DESTROY, input={"id": gone})
+            for id in ("nonsense!", file["id"], gone):
+                with pytest.raises(GraphQLError) as refused:
                     await all_of(api, id)
-                except Exception as error:  # noqa: BLE001  # whatever a subscriber would see
-                    said = error.extensions  # type: ignore[attr-defined]
-                    assert said["code"] == "BAD_USER_INPUT"
-                    assert said["argument"] == "reportId"
-                else:
-                    raise AssertionError(id)
+                said = {"code": "BAD_USER_INPUT", "argument": "reportId"}
+                assert refused.value.extensions == said
 
     run(work)

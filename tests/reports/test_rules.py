@@ -238,6 +238,61 @@ def test_what_the_vendor_refuses_comes_back_at_its_field_in_our_words() -> None:
     run(work)
 
 
+NORMAL = {"normal": {"caller": {"kind": "NUMBER", "value": "1"}}}
+QUEUE = {"queue": {"queues": ["6400"]}}
+FAILED = {"queueFailedCallbacks": {"queues": ["6400"]}}
+COST = {"extensionGroupCallCost": {"groups": ["Sales"]}}
+RING = {"ringGroup": {"ringGroups": ["6300"]}}
+
+
+@pytest.mark.parametrize(
+    ("type", "filter", "told", "field"),
+    [
+        ("NORMAL", NORMAL, {"field": "email", "reason": "x"}, "email"),
+        ("NORMAL", NORMAL, {"field": "ended_at"}, "range.window.until"),
+        ("NORMAL", NORMAL, {"field": "filter.from_value"}, "filter.normal.caller.value"),
+        ("NORMAL", NORMAL, "duration_to", "filter.normal.duration.maxSeconds"),
+        ("NORMAL", NORMAL, {"field": "filter.tea"}, "filter"),
+        ("NORMAL", NORMAL, {"cron_expr": "is not valid"}, "cronExpression"),
+        ("NORMAL", NORMAL, {"field": "tea"}, None),
+        ("NORMAL", NORMAL, None, None),
+        ("QUEUE_CALLBACKS", QUEUE, {"field": "filter.call_queues[0]"}, "filter.queue.queues"),
+        (
+            "QUEUE_FAILED_CALLBACKS",
+            FAILED,
+            [{"name": "filter.call_queues"}],
+            "filter.queueFailedCallbacks.queues",
+        ),
+        (
+            "EXTENSION_GROUP_CALL_COST",
+            COST,
+            {"field": "filter.type"},
+            "filter.extensionGroupCallCost.callKind",
+        ),
+        ("EXTENSION_GROUP_CALL_COST", COST, {"field": "type"}, "type"),
+        (
+            "RING_GROUP_STATISTICS",
+            RING,
+            {"field": "ring_groups"},
+            "filter.ringGroup.ringGroups",
+        ),
+    ],
+)
+def test_a_refusal_comes_back_at_the_field_of_our_input_that_it_is_about(
+    type: str, filter: dict[str, Any], told: Any, field: str | None
+) -> None:
+    async def work() -> None:
+        switches = {"portsip": {"refused_reports": {"Weekly": told}}}
+        async with product("portsip", count=5, switches=switches) as api:
+            made = await create(api, type=type, filter=filter)
+            assert made["outcome"] == "REFUSED"
+            assert [(e["field"], e["code"]) for e in made["userErrors"]] == [
+                (field, "SOURCE_REFUSED")
+            ]
+
+    run(work)
+
+
 def test_next_runs_are_those_of_the_sources_clock_over_the_change_to_summer_time() -> None:
     now = datetime(2026, 3, 27, 12, tzinfo=UTC)
     runs = next_runs("0 7 * * *", ZoneInfo("Europe/Berlin"), now)

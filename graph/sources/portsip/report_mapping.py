@@ -7,6 +7,7 @@ Records", Create new call report (PBX 22.x), read August 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -223,7 +224,7 @@ def write_draft(draft: ReportDraft) -> dict[str, Any]:
     return {key: value for key, value in wire.items() if value is not None}
 
 
-INPUT_FIELDS = {
+_INPUTS = {
     "name": "name",
     "type": "type",
     "email": "email",
@@ -233,21 +234,40 @@ INPUT_FIELDS = {
     "ended_at": "range.window.until",
     "cron_expr": "cronExpression",
     "filter": "filter",
-    "from": "filter.normal.caller.kind",
-    "from_value": "filter.normal.caller.value",
-    "to": "filter.normal.callee.kind",
-    "to_value": "filter.normal.callee.value",
-    "answer_state": "filter.normal.answerState",
-    "duration": "filter.normal.duration.kind",
-    "duration_from": "filter.normal.duration.minSeconds",
-    "duration_to": "filter.normal.duration.maxSeconds",
-    "groups": "filter.extensionGroupCallCost.groups",
-    "ring_groups": "filter.ringGroup.ringGroups",
-    "call_queues": "filter",
-    "exclude_calls_dropped_before_seconds": "filter.queue.excludeDroppedBeforeSeconds",
-    "enable_exclude_calls_dropped_before_seconds": "filter.queue.excludeDroppedBeforeSeconds",
 }
-"""where in our input a field of PortSIP's body comes from"""
+_EXCLUDED = "filter.queue.excludeDroppedBeforeSeconds"
+_FILTER_INPUTS: Mapping[type, Mapping[str, str]] = {
+    NormalReportFilter: {
+        "from": "filter.normal.caller.kind",
+        "from_value": "filter.normal.caller.value",
+        "to": "filter.normal.callee.kind",
+        "to_value": "filter.normal.callee.value",
+        "answer_state": "filter.normal.answerState",
+        "duration": "filter.normal.duration.kind",
+        "duration_from": "filter.normal.duration.minSeconds",
+        "duration_to": "filter.normal.duration.maxSeconds",
+    },
+    ExtensionGroupCallCostReportFilter: {
+        "type": "filter.extensionGroupCallCost.callKind",
+        "groups": "filter.extensionGroupCallCost.groups",
+    },
+    QueueReportFilter: {
+        "call_queues": "filter.queue.queues",
+        "exclude_calls_dropped_before_seconds": _EXCLUDED,
+        "enable_exclude_calls_dropped_before_seconds": _EXCLUDED,
+    },
+    QueueFailedCallbacksReportFilter: {"call_queues": "filter.queueFailedCallbacks.queues"},
+    RingGroupReportFilter: {"ring_groups": "filter.ringGroup.ringGroups"},
+}
+
+
+def input_field(told: str, draft: ReportDraft) -> str | None:
+    """Where in our input a field of PortSIP's body comes from, e.g. `filter.call_queues[0]`"""
+    *above, last = re.sub(r"\[\d+\]", "", told).split(".")
+    inside = _FILTER_INPUTS.get(type(draft.filter), {})
+    if "filter" in above:
+        return inside.get(last, "filter")
+    return _INPUTS.get(last) or inside.get(last)
 
 
 # ---------------------------------------------------------------- fields

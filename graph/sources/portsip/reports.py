@@ -26,6 +26,7 @@ from graph.sources.contract import (
     Refusal,
     Reply,
     ReportCommand,
+    ReportDraft,
     Reports,
     Request,
     Resource,
@@ -41,9 +42,9 @@ from graph.sources.portsip.report_mapping import (
     COMPLETED,
     DEFINITIONS,
     FORMATS,
-    INPUT_FIELDS,
     PRESETS,
     TYPES,
+    input_field,
     late_values,
     write_draft,
 )
@@ -166,15 +167,15 @@ def _refusals(reply: Reply, command: ReportCommand) -> list[Refusal]:
         faults = _FAULTS.decode(reply.body).errors
     except (msgspec.DecodeError, UnicodeDecodeError):
         faults = []
-    destroys = isinstance(command, DestroyReport | DestroyCompletedReport)
-    if destroys or (reply.status == 404 and isinstance(command, UpdateReport)):
-        # Destroying answers 400 to an id it does not know.
+    gone = reply.status == 404 and isinstance(command, UpdateReport)
+    # Destroying answers 400 to an id it does not know.
+    if gone or isinstance(command, DestroyReport | DestroyCompletedReport):
         return [Refusal("PortSIP has no such report, or no longer", field="id", gone=True)]
     made = [
         Refusal(f"PortSIP does not take this value of `{field}`", field=field)
         for fault in faults
         if fault.code == "VALIDATE_FAILED"
-        for field in _fields(fault.detail)
+        for field in _fields(fault.detail, command.draft)
     ]
     if made:
         return made
@@ -187,21 +188,17 @@ def _refusals(reply: Reply, command: ReportCommand) -> list[Refusal]:
     ]
 
 
-def _fields(detail: Any) -> list[str]:
+def _fields(detail: Any, draft: ReportDraft) -> list[str]:
     """The fields of our input that an error's detail names; its layout is not documented."""
     if isinstance(detail, list):
-        return [field for one in detail for field in _fields(one)]
+        return [field for one in detail for field in _fields(one, draft)]
     if isinstance(detail, dict):
         named = detail.get("field") or detail.get("name")
         candidates = [named] if isinstance(named, str) else list(detail)
     else:
         candidates = [detail] if isinstance(detail, str) else []
-    found: list[str] = []
-    for candidate in candidates:
-        known = INPUT_FIELDS.get(candidate) or INPUT_FIELDS.get(candidate.rpartition(".")[2])
-        if known is not None:
-            found.append(known)
-    return found
+    found = (input_field(candidate, draft) for candidate in candidates)
+    return [field for field in found if field is not None]
 
 
 def _file(_site: Site, row: CompletedRow) -> str | None:

@@ -107,8 +107,6 @@ _FIELDS: Mapping[str, Says] = {
     "filter": lambda value: isinstance(value, dict),
 }
 _REQUIRED = ("name", "type", "email", "format", "range", "filter")
-_REFUSED_NAME = "refused by the PBX"
-"""a name that the PBX does not like, for reasons of its own"""
 
 
 def check(sent: bytes, *, new: bool, type_: str | None = None) -> dict[str, Any]:
@@ -126,8 +124,6 @@ def check(sent: bytes, *, new: bool, type_: str | None = None) -> dict[str, Any]
     for name, value in body.items():
         if name not in _FIELDS or not _FIELDS[name](value):
             raise invalid(name, "is not valid")
-    if body.get("name") == _REFUSED_NAME:
-        raise invalid("name", "is not allowed")
     known = _FILTERS[str(body.get("type", type_))]
     for name, value in body.get("filter", {}).items():
         if name not in known or not known[name](value):

@@ -127,7 +127,7 @@ class _Desk:
 
     async def create(self, request: Request, session: Session) -> Response:
         _manage(session)
-        body = check(await request.body(), new=True)
+        body = self._liked(check(await request.body(), new=True))
         self._settle()
         one = _Report(self._id(), body, "RUNNING", None, None)
         self._reports[one.id] = one
@@ -138,7 +138,7 @@ class _Desk:
         _manage(session)
         self._settle()
         one = self._find(request, self._reports, self._switches.unknown_id_status)
-        changes = check(await request.body(), new=False, type_=one.body["type"])
+        changes = self._liked(check(await request.body(), new=False, type_=one.body["type"]))
         if "range" in changes:
             one.body = {k: v for k, v in one.body.items() if k not in ("started_at", "ended_at")}
         one.body = {**one.body, **changes}
@@ -152,6 +152,12 @@ class _Desk:
         self._settle()
         del self._reports[self._find(request, self._reports, 400).id]
         return Response(status_code=204)
+
+    def _liked(self, body: dict[str, Any]) -> dict[str, Any]:
+        refused = self._switches.refused_reports
+        if body.get("name") in refused:
+            raise RefusalError(400, "VALIDATE_FAILED", refused[body["name"]])
+        return body
 
     # -------------------------------------------------------- finished ones
 

@@ -92,6 +92,10 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """how long finished reports and their files last"""
     aborted_reports: tuple[str, ...] = ()
     """the names of reports whose runs fail"""
+    refused_reports: dict[str, Any] = msgspec.field(
+        default_factory=lambda: {"refused by the PBX": {"field": "name", "reason": "is not ours"}}
+    )
+    """reports that the PBX does not like, by name, and the `detail` of its answer"""
     private_blobs: bool = False
     """files need a token, as they may since 22.6"""
     blob_ranges: bool = True
