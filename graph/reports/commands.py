@@ -22,11 +22,11 @@ from graph.observe import Cost, Timer, Trace
 from graph.reports import answer, rules
 from graph.reports.reading import Reading, reports_of
 from graph.reports.rules import wrong
-from graph.sources.contract import (
+from graph.sources.contract import Reply
+from graph.sources.writes import (
     CreateReport,
     DestroyCompletedReport,
     DestroyReport,
-    Reply,
     ReportCommand,
     ReportDraft,
     UpdateReport,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from graph.reports.cron import fault
-from graph.sources.contract import ReportDraft
+from graph.sources.writes import ReportDraft
 from graph.types.report import (
     CallReportRange,
     ExtensionGroupCallCostReportFilter,

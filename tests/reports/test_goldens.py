@@ -19,9 +19,10 @@ from starlette.routing import Route
 from graph import config
 from graph.server.app import Graph
 from graph.sources import vendor
-from graph.sources.contract import CreateReport, Reply, ReportDraft, RowKey, Site
+from graph.sources.contract import Reply, RowKey, Site
 from graph.sources.portsip import report_mapping
 from graph.sources.portsip.report_mapping import read_filter, write_filter
+from graph.sources.writes import CreateReport, ReportDraft
 from graph.transport.http import HttpxTransport
 from graph.types.report import (
     NormalReportFilter,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from graph.sources.contract import Field, ReportDraft, Site
+from graph.sources.contract import Field, Site
 from graph.sources.convert import instant, integer, text, word
 from graph.sources.portsip.wire import (
     CallbackFilter,
@@ -25,6 +25,7 @@ from graph.sources.portsip.wire import (
     ReportRow,
     RingGroupFilter,
 )
+from graph.sources.writes import ReportDraft
 from graph.types.report import (
     CallReportRange,
     ExtensionGroupCallCostReportFilter,

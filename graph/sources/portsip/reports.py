@@ -15,26 +15,18 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.sources.contract import (
     Ask,
-    CreateReport,
-    DestroyCompletedReport,
-    DestroyReport,
     Exactness,
     Found,
     Kind,
     Page,
     Part,
-    Refusal,
     Reply,
-    ReportCommand,
-    ReportDraft,
     Reports,
     Request,
     Resource,
     RowKey,
     Shape,
     Site,
-    UpdateReport,
-    Written,
     post_json,
 )
 from graph.sources.convert import decode, decode_rows, text
@@ -49,6 +41,16 @@ from graph.sources.portsip.report_mapping import (
     write_draft,
 )
 from graph.sources.portsip.wire import CompletedRow, Created, DetailedFaults, List, ReportRow
+from graph.sources.writes import (
+    CreateReport,
+    DestroyCompletedReport,
+    DestroyReport,
+    Refusal,
+    ReportCommand,
+    ReportDraft,
+    UpdateReport,
+    Written,
+)
 
 _DEFINITIONS = "/api/call_reports"
 _COMPLETED = "/api/completed_call_reports"
