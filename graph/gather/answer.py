@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import ask, keys, parts
-from graph.gather.ask import Entry
 from graph.gather.cost import ONE, estimate
-from graph.gather.cut import cut, edge_cursors, not_run, window_of
+from graph.gather.cut import cut, edges, not_run, window_of
 from graph.gather.keys import Kind, NodeId
 from graph.gather.lookup import Loaders, check_key, finish
 from graph.gather.plan import Plan
@@ -19,9 +18,7 @@ from graph.sources.contract import LONGEST_CALL_SECONDS, RowKey
 from graph.transport.source import LiveSource
 from graph.types.answer import (
     CallLogConnection,
-    CallLogEdge,
     CallRecordConnection,
-    CallRecordEdge,
     CallRecordLookup,
     LookupState,
     Outcome,
@@ -75,23 +72,8 @@ async def page(
     page.window = window_of(plan)
     page.outcomes = made.outcomes
     if edges_wanted:
-        page.edges = _edges(plan, made.entries, signer, cursors_wanted=cursors_wanted)
+        page.edges = edges(plan, made.entries, signer, cursors_wanted=cursors_wanted)
     return page
-
-
-def _edges(
-    plan: Plan, entries: Sequence[Entry], signer: keys.Signer, *, cursors_wanted: bool
-) -> list[Any]:
-    kind: Any = CallLogEdge if plan.kind == "logs" else CallRecordEdge
-    edges: list[Any] = []
-    for entry in entries:
-        edge = object.__new__(kind)
-        edge.node = entry.record
-        edges.append(edge)
-    if cursors_wanted:
-        for edge, cursor in zip(edges, edge_cursors(plan, entries, signer), strict=True):
-            edge.cursor = cursor
-    return edges
 
 
 def refuse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graph.gather import keys
 from graph.gather.ask import Entry, Run
@@ -12,7 +12,15 @@ from graph.gather.keys import TICK, Cursor, Hint, Key
 from graph.gather.plan import NotAsked, Plan
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
-from graph.types.answer import Count, CountRelation, Outcome, OutcomeState, PageInfo
+from graph.types.answer import (
+    CallLogEdge,
+    CallRecordEdge,
+    Count,
+    CountRelation,
+    Outcome,
+    OutcomeState,
+    PageInfo,
+)
 from graph.types.scalars import TimeWindow
 
 
@@ -86,9 +94,21 @@ def window_of(plan: Plan) -> TimeWindow:
     return TimeWindow(since=plan.since, until=plan.until)
 
 
-def edge_cursors(plan: Plan, entries: Sequence[Entry], signer: keys.Signer) -> list[str]:
-    """The cursors of entries: their keys, and nothing that only saves requests"""
-    return signer.write_each(_cursor(plan, None), [entry.key for entry in entries])
+def edges(
+    plan: Plan, entries: Sequence[Entry], signer: keys.Signer, *, cursors_wanted: bool
+) -> list[Any]:
+    """The edges of a page, with cursors if they are wanted: keys, no hints"""
+    kind: Any = CallLogEdge if plan.kind == "logs" else CallRecordEdge
+    made: list[Any] = []
+    for entry in entries:
+        edge = object.__new__(kind)
+        edge.node = entry.record
+        made.append(edge)
+    if cursors_wanted:
+        cursors = signer.write_each(_cursor(plan, None), [entry.key for entry in entries])
+        for edge, cursor in zip(made, cursors, strict=True):
+            edge.cursor = cursor
+    return made
 
 
 def _cursor(

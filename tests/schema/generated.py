@@ -185,7 +185,7 @@ _GOOD: dict[str, tuple[Any, ...]] = {
     "Long": (0, 2**31, -(2**63), 2**63 - 1),
     "JSON": ({"a": [1, None, "x"], "b": {}}, [], "text", 0, 1.5, True),
 }
-_AMISS: tuple[Callable[[], Any], ...] = (
+AMISS: tuple[Callable[[], Any], ...] = (
     lambda: None,
     lambda: ValueError("this could not be had"),
     lambda: SourceTimeout("no answer in time"),
@@ -207,7 +207,7 @@ _AMISS: tuple[Callable[[], Any], ...] = (
     lambda: Other.UNKNOWN,
 )
 """what belongs hardly anywhere"""
-_NEARLY: dict[str, tuple[Any, ...]] = {
+NEARLY: dict[str, tuple[Any, ...]] = {
     "Int": (2**31, -(2**31) - 1, 2**40, 1.0, 1.5, True, "5", float("nan")),
     "Float": (float("nan"), float("inf"), 1, True, "1.5"),
     "String": (5, 1.0, True),
@@ -224,7 +224,7 @@ _NEARLY: dict[str, tuple[Any, ...]] = {
     ),
 }
 """what nearly is a value of a scalar"""
-_STRANGERS = (Other.UNKNOWN, Other.SOMETHING, "UNKNOWN", "INBOUND", "SOMETHING")
+STRANGERS = (Other.UNKNOWN, Other.SOMETHING, "UNKNOWN", "INBOUND", "SOMETHING")
 """what nearly is a value of an enum"""
 
 
@@ -248,12 +248,12 @@ class _Answering:
     def _amiss(self, kind: Any) -> Any:
         if is_non_null_type(kind):
             kind = kind.of_type
-        nearly = _STRANGERS if isinstance(kind, GraphQLEnumType) else ()
+        nearly = STRANGERS if isinstance(kind, GraphQLEnumType) else ()
         if isinstance(kind, GraphQLScalarType):
-            nearly = _NEARLY[kind.name]
+            nearly = NEARLY[kind.name]
         if nearly and self._random.random() < 0.6:
             return self._random.choice(nearly)
-        return self._random.choice(_AMISS)()
+        return self._random.choice(AMISS)()
 
     def _present(self, kind: Any, depth: int) -> Any:
         if is_list_type(kind):

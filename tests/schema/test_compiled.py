@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import msgspec
+import pytest
 import strawberry
 from graphql import GraphQLError
 from hypothesis import HealthCheck, assume, given, settings
@@ -17,17 +18,22 @@ from hypothesis import strategies as st
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
-from graph.config import ServerSettings
+from graph.config import settings as configured
 from graph.errors import SourceTimeout
 from graph.schema.build import GraphSchema
 from graph.schema.compiled.executor import CompiledExecutor, compiling
 from graph.schema.documents import Documents
+from graph.server.app import Graph
 from graph.sources import all_vendors
 from graph.types.answer import Answer, CallLogConnection, CallRecordConnection, CallRecordLookup
-from graph.types.call import Call, CallLog, CallRecord, CallUnit, Node
-from graph.types.report import CallReportConnection, CompletedCallReportConnection
-from graph.types.scalars import SCALARS
-from graph.types.source import Source
+from graph.types.call import Call, CallLog, CallRecord, CallUnit, Node, Recording
+from graph.types.report import (
+    CallReportConnection,
+    CompletedCallReport,
+    CompletedCallReportConnection,
+)
+from graph.types.scalars import SCALARS, Money
+from graph.types.source import Capabilities, Source
 from graph.types.stats import Stats
 from tests.schema import generated
 from tests.support import product, run
@@ -79,11 +85,19 @@ def made(executor: type[CompiledExecutor] | None, *extensions: type[SchemaExtens
     )
 
 
+def over(schema: Silent) -> Graph:
+    """A product without sources over another schema"""
+    graph = Graph(configured({"server": {"secret": "a secret for tests"}}, environment={}))
+    graph.schema = schema
+    graph.documents = Documents(schema.plain, graph.settings.server)
+    return graph
+
+
 COMPILING = compiling()
 COUNTS = COMPILING.compiled
-FAST, SLOW = made(COMPILING), made(None)
-DOCUMENTS = Documents(FAST.plain, ServerSettings())
-"""both schemas are the same to a document"""
+FAST, SLOW = over(made(COMPILING)), over(made(None))
+SLOW.documents = FAST.documents  # both schemas are the same to a document
+SCHEMA = FAST.schema.plain
 
 
 class Told(msgspec.Struct):
@@ -94,18 +108,12 @@ class Told(msgspec.Struct):
     errors: list[Any]
 
 
-def told(schema: Silent, query: generated.Query, root: Any) -> Told:
-    context = SimpleNamespace(
-        documents=DOCUMENTS,
-        settings=ServerSettings(),
-        plans=[],
-        document=None,
-    )
+def told(graph: Graph, query: generated.Query, root: Any) -> Told:
     result = asyncio.run(
-        schema.execute(
+        graph.schema.execute(
             query.text,
             dict(query.variables),
-            context_value=context,
+            context_value=graph.context(),
             root_value=root,
         )
     )
@@ -132,9 +140,9 @@ def case(
 ) -> tuple[generated.Query, list[Any]]:
     """A query that may be executed, and some answers to it"""
     root = random.choice(roots)
-    query = generated.query(FAST.plain, root, random)
-    assume(not DOCUMENTS.read(query.text).errors)
-    answers = [generated.answer(FAST.plain, query, root, random, wrong) for _ in range(3)]
+    query = generated.query(SCHEMA, root, random)
+    assume(not FAST.documents.read(query.text).errors)
+    answers = [generated.answer(SCHEMA, query, root, random, wrong) for _ in range(3)]
     return query, [SimpleNamespace(**{root: answer}) for answer in answers]
 
 
@@ -171,13 +179,6 @@ def test_where_nothing_is_amiss_all_is_compiled_and_the_bytes_are_the_same(seed:
         assert COUNTS.used == used + (value is not None)
 
 
-def record(**attributes: Any) -> CallRecord:
-    given = object.__new__(CallRecord)
-    for name, value in attributes.items():
-        setattr(given, name, value)
-    return given
-
-
 def counted(root: Any, text: str, **variables: bool) -> tuple[Told, int, int]:
     """A result that equals the ordinary one, and how many values were and were not compiled"""
     used, unsure = COUNTS.used, COUNTS.unsure
@@ -187,9 +188,75 @@ def counted(root: Any, text: str, **variables: bool) -> tuple[Told, int, int]:
     return fast, COUNTS.used - used, COUNTS.unsure - unsure
 
 
+def of(kind: type, **attributes: Any) -> Any:
+    given: Any = object.__new__(kind)
+    for name, value in attributes.items():
+        setattr(given, name, value)
+    return given
+
+
+LEAVES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "Int": ("{ records { talkSeconds } }", lambda v: [of(CallRecord, talk_seconds=v)]),
+    "String": ("{ records { nativeId } }", lambda v: [of(CallRecord, native_id=v)]),
+    "ID": ("{ records { id } }", lambda v: [of(CallRecord, id=v)]),
+    "DateTime": ("{ records { startedAt } }", lambda v: [of(CallRecord, started_at=v)]),
+    "JSON": ("{ records { raw } }", lambda v: [of(CallRecord, raw=v)]),
+    "Enum": ("{ records { direction } }", lambda v: [of(CallRecord, direction=v)]),
+    "Decimal": (
+        "{ records { cost { amount } } }",
+        lambda v: [of(CallRecord, cost=of(Money, amount=v))],
+    ),
+    "Boolean": (
+        "{ records { recording { expected } } }",
+        lambda v: [of(CallRecord, recording=of(Recording, expected=v))],
+    ),
+    "Float": (
+        "{ sources { capabilities { requestsPerSecond } } }",
+        lambda v: [of(Source, capabilities=of(Capabilities, requests_per_second=v))],
+    ),
+    "Long": (
+        "{ files { nodes { fileSizeBytes } } }",
+        lambda v: of(
+            CompletedCallReportConnection, nodes=[of(CompletedCallReport, file_size_bytes=v)]
+        ),
+    ),
+}
+NEARLY = {**generated.NEARLY, "Enum": generated.STRANGERS}
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_each_value_that_does_not_belong_is_the_ordinary_executors(kind: str) -> None:
+    text, place = LEAVES[kind]
+    root = text.split()[1]
+    for value in (*NEARLY[kind], *(make() for make in generated.AMISS)):
+        counted(SimpleNamespace(**{root: place(value)}), text)
+
+
+LISTS: tuple[Any, ...] = (
+    (1, 2),
+    {1, 2},
+    {1: 2},
+    "12",
+    b"12",
+    iter(()),
+    5,
+    None,
+    [[1]],
+    [None],
+    [True],
+)
+
+
+@pytest.mark.parametrize("given", LISTS, ids=repr)
+def test_what_is_no_list_is_the_ordinary_executors(given: Any) -> None:
+    counted(SimpleNamespace(counts=given), "{ counts }")
+    counted(SimpleNamespace(grid=[given]), "{ grid }")
+    counted(SimpleNamespace(grid=given), "{ grid }")
+
+
 def test_what_one_record_lacks_costs_no_other_record_its_compiled_selection() -> None:
     late = SourceTimeout("no answer in time")
-    records = [record(native_id=str(n), cost=None if n != 7 else late) for n in range(20)]
+    records = [of(CallRecord, native_id=str(n), cost=None if n != 7 else late) for n in range(20)]
     fast, used, unsure = counted(
         SimpleNamespace(records=records), "{ records { nativeId cost { amount } } }"
     )
@@ -198,7 +265,7 @@ def test_what_one_record_lacks_costs_no_other_record_its_compiled_selection() ->
 
 
 def test_a_selection_goes_by_the_variables_of_each_request() -> None:
-    root = SimpleNamespace(records=[record(native_id="1", talk_seconds=5)])
+    root = SimpleNamespace(records=[of(CallRecord, native_id="1", talk_seconds=5)])
     text = "query($t: Boolean!) { records { nativeId talkSeconds @include(if: $t) } }"
     for yes in (True, False, True):
         fast, used, _ = counted(root, text, t=yes)
@@ -218,17 +285,15 @@ class Watching(SchemaExtension):
 
 def test_who_watches_every_field_sees_every_field() -> None:
     executor = compiling()
-    root = SimpleNamespace(records=[record(native_id="1")])
-    told(made(executor, Watching), generated.Query("{ records { nativeId } }", {}), root)
+    root = SimpleNamespace(records=[of(CallRecord, native_id="1")])
+    told(over(made(executor, Watching)), generated.Query("{ records { nativeId } }", {}), root)
     assert Watching.seen == ["records", "nativeId"]
     assert executor.compiled.used == 0
 
 
 def test_fields_with_resolvers_are_left_to_them_and_what_is_below_is_compiled() -> None:
-    stats = object.__new__(Stats)
-    stats.read = lambda name, given: {"offered": 5}[name]
-    stats.groups = []
-    stats.complete = True
+    figures = {"offered": 5}
+    stats = of(Stats, read=lambda name, given: figures[name], groups=[], complete=True)
     fast, used, unsure = counted(
         SimpleNamespace(stats=stats), "{ stats { offered complete groups { __typename } } }"
     )
