@@ -30,12 +30,9 @@ from graph.types.stats import NativeBounds, NativeCounts
 class Kind(Enum):
     """Whether a request may be repeated. It never follows from the HTTP method."""
 
-    READ = "read"
-    """changes nothing: repeated while deadline and retry budget last"""
-    SIGN_IN = "sign_in"
-    """repeated after a lost connection, never after a refusal"""
-    WRITE = "write"
-    """sent once"""
+    READ = "read"  # changes nothing: repeated while deadline and retry budget last
+    SIGN_IN = "sign_in"  # repeated after a lost connection, never after a refusal
+    WRITE = "write"  # sent once
 
 
 class Request(msgspec.Struct, frozen=True):

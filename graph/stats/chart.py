@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_FIGURES = """
+_ABOUT = "reason partial sampleSize excluded { reason count }"
+
+_FIGURES = f"""
     offered answered unanswered busy failed notAllowed abandoned voicemail unknown talkSeconds
-    answerSeizureRatio { value reason partial excluded { reason count } }
-    averageCallDuration { value reason partial excluded { reason count } }
-    averageSpeedOfAnswer { value reason partial excluded { reason count } }
-    serviceLevel { value reason partial excluded { reason count } arguments { name value } }
-    traffic { value reason partial excluded { reason count } }
-    peakConcurrency { value since reason partial excluded { reason count } }
+    answerSeizureRatio {{ value {_ABOUT} }}
+    averageCallDuration {{ value {_ABOUT} }}
+    averageSpeedOfAnswer {{ value {_ABOUT} }}
+    serviceLevel {{ value {_ABOUT} arguments {{ name value }} }}
+    traffic {{ value {_ABOUT} }}
+    peakConcurrency {{ value since {_ABOUT} }}
 """
 
 QUERY = f"""
@@ -24,11 +26,16 @@ query Figures($filter: CallFilter!, $groupBy: [StatsKey!], $timeZone: String!) {
     complete timeZone window {{ since until }} comparableWindow {{ since until }}
     outcomes {{ source {{ id name }} state message records requests covered {{ since until }} }}
     {_FIGURES}
-    busyHour {{ value since until }}
-    networkEffectivenessRatio {{ value }}
-    abandonRate {{ value }}
-    topCallers(first: 15) {{ distinct entries {{ value calls answered }} }}
-    topExtensions(first: 15) {{ distinct entries {{ value calls answered }} }}
+    busyHour {{ value since until {_ABOUT} }}
+    networkEffectivenessRatio {{ value {_ABOUT} }}
+    abandonRate {{ value {_ABOUT} }}
+    missedNotReturned {{ value {_ABOUT} }}
+    byDirection {{
+      direction offered answered unanswered busy failed notAllowed abandoned voicemail unknown
+    }}
+    topCallers(first: 10) {{ distinct partial entries {{ value calls answered }} }}
+    topExtensions(first: 10) {{ distinct partial entries {{ value calls answered }} }}
+    topQueues(first: 10) {{ distinct partial entries {{ value calls answered }} }}
     caveats {{ figure reason count }}
     definitions {{ figure name formula standard numerator denominator }}
     groups {{ keys {{ key value label since until }} {_FIGURES} }}
@@ -64,14 +71,14 @@ def bar(answered: int, offered: int, most: int, width: int) -> str:
 def clock(seconds: float | None) -> str:
     """Seconds as minutes and seconds; a dash for null"""
     if seconds is None:
-        return "-"
+        return "–"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
 
 
 def percent(ratio: float | None) -> str:
     """A ratio in per cent; a dash for null"""
-    return "-" if ratio is None else f"{ratio * 100:.1f}%"
+    return "–" if ratio is None else f"{ratio * 100:.1f}%"
 
 
 _HEAD = ("", "", "OFFERED", "ANSWERED", "ASR", "ACD", "ASA", "IN 20 S", "ERLANG", "PEAK")
@@ -114,8 +121,8 @@ def _cells(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
         clock(figures["averageCallDuration"]["value"]),
         clock(figures["averageSpeedOfAnswer"]["value"]),
         percent(figures["serviceLevel"]["value"]),
-        "-" if traffic is None else f"{traffic:.2f}",
-        "-" if peak is None else f"{peak:.0f}",
+        "–" if traffic is None else f"{traffic:.2f}",
+        "–" if peak is None else f"{peak:.0f}",
     )
 
 

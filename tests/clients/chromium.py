@@ -200,6 +200,15 @@ class Chromium:
             time.sleep(0.05)
         raise TimeoutError(f"nothing was saved from {url}: {saved}")
 
+    def show(self, *, width: int, height: int, scheme: str) -> None:
+        """Show pages in a window of this size (pixels), by day (`light`) or by night (`dark`)."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._call("Emulation.setEmulatedMedia", {"features": features})
+
     def screenshot(self, path: Path) -> None:
         """Save a picture (PNG) of the page as it is now."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", {})["data"]))

@@ -71,9 +71,10 @@ def test_the_page_holds_everything_and_loads_nothing() -> None:
     page = html(stats)
     own = page[: page.index("<script>")] + page[page.rindex("<script>") :]
     assert not re.search(r"(?:src|href)\s*=|@import|url\(", own)
-    assert "Plotly.newPlot" in own
+    assert "Plotly.react" in own
+    assert "default-src 'none'" in own
     assert "&lt;/script&gt;&lt;b&gt;Yard &amp; Co" in own
-    assert page.count("</script>") == 2
+    assert page.count("</script>") == 3
     for text in ("Answer-seizure ratio (ASR)", "ITU-T E.425", "VoipNow does not tell of queues"):
         assert text in own
 
