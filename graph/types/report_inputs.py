@@ -168,6 +168,7 @@ class CallReportFilterInput:
     )
 
 
+_NAME = "Its name for people, of 1 to 256 characters."
 _EMAIL = "Who is told when a file is ready: an e-mail address of at most 128 characters."
 _CRON = (
     "When it runs: a cron expression of five fields (minute, hour, day of month, month, day of "
@@ -180,7 +181,7 @@ class CreateCallReportInput:
     source: strawberry.ID = strawberry.field(
         description="The id of the source that is to run it; see `Capabilities.reports`."
     )
-    name: str = strawberry.field(description="Its name for people.")
+    name: str = strawberry.field(description=_NAME)
     type: CallReportType = strawberry.field(
         description="What it is about. It can never be changed."
     )
@@ -205,7 +206,7 @@ class CreateCallReportInput:
 )
 class UpdateCallReportInput:
     id: strawberry.ID = strawberry.field(description="The id of the report.")
-    name: str | None = strawberry.field(default=None, description="Its name for people.")
+    name: str | None = strawberry.field(default=None, description=_NAME)
     email: str | None = strawberry.field(default=None, description=_EMAIL)
     format: CallReportFormat | None = strawberry.field(
         default=None, description="The kind of file it makes."

@@ -160,6 +160,43 @@ def test_every_bad_input_gets_its_field_and_code_and_the_vendor_is_not_asked() -
     run(work)
 
 
+def test_every_bad_change_gets_the_same_field_and_code_as_in_a_new_report() -> None:
+    fixed = {"source", "type", "idempotencyKey"}
+    # An empty cron expression takes a schedule away.
+    shared = [
+        (changes, expected)
+        for changes, expected in BAD
+        if fixed.isdisjoint(changes) and changes != {"cronExpression": ""}
+    ]
+
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            id = await created(api)
+            for changes, expected in shared:
+                made = (await api.good(UPDATE, input={"id": id, **changes}))["made"]
+                found = [(error["field"], error["code"]) for error in made["userErrors"]]
+                assert (made["outcome"], found) == ("REFUSED", expected), changes
+            assert len(posts(api)) == 1
+
+    assert len(shared) > 30
+    run(work)
+
+
+@pytest.mark.parametrize("moment", ["2026-03-01T00:00:00", "0001-01-01T00:00:00+14:00", "soon"])
+def test_a_window_of_no_moments_is_refused_before_anything_else(moment: str) -> None:
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            window = {"since": moment, "until": "2026-03-02T00:00:00Z"}
+            answered = await api.ask(CREATE, input=report(range={"window": window}))
+            assert answered.data is None
+            (error,) = answered.errors
+            assert "range.window.since" in error["message"]
+            assert error["extensions"]["code"] == "GRAPHQL_INVALID"
+            assert api.requests("portsip") == 0
+
+    run(work)
+
+
 def test_a_source_without_reports_says_what_it_can_do() -> None:
     async def work() -> None:
         async with product("yeastar", count=5) as api:
