@@ -102,7 +102,6 @@ def _about(file: CompletedCallReport) -> dict[str, str]:
         "content-type": _MEDIA.get(file.format, "application/octet-stream"),
         "content-disposition": disposition(file),
         "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-        "x-content-type-options": "nosniff",
         "cache-control": "private, no-store",
     }
 
