@@ -196,6 +196,11 @@ def _parser() -> argparse.ArgumentParser:
         help="print the schema",
         description="Prints the schema in GraphQL's schema language.",
     )
+    schema.add_argument(
+        "--federation",
+        action="store_true",
+        help="as a subgraph of Apollo Federation 2, for composition into a supergraph",
+    )
     schema.set_defaults(run=_schema)
     return parser
 
@@ -386,6 +391,6 @@ def _stats(given: argparse.Namespace) -> int:
     )
 
 
-def _schema(_given: argparse.Namespace) -> int:
-    sys.stdout.write(build.sdl())
+def _schema(given: argparse.Namespace) -> int:
+    sys.stdout.write(build.sdl(federation=given.federation))
     return 0

@@ -46,6 +46,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_groups: int = 20_000
     compiled: bool = True
     """selections of plain attributes are executed by generated functions"""
+    federation: bool = False
     secret: Secret | None = None
     tokens_file: str | None = None
     limits: Limits = Limits()

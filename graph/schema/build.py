@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
@@ -20,6 +21,7 @@ from graph.observe import log
 from graph.schema.compiled.executor import compiling
 from graph.schema.context import Context
 from graph.schema.documents import check_variables
+from graph.schema.federation import FEDERATION_SCALARS, FederatedQuery, subgraph_sdl
 from graph.schema.mutation import Mutation
 from graph.schema.nulls import without_null_defaults
 from graph.schema.observed import Observed
@@ -109,18 +111,20 @@ def present(error: GraphQLError, request_id: str | None = None) -> None:
         error.extensions["requestId"] = request_id
 
 
-def build(*, compiled: bool = True) -> GraphSchema:
+def build(*, compiled: bool = True, federation: bool = False) -> GraphSchema:
     """The schema with the details types of every vendor folder.
 
-    `compiled`: selections of plain attributes are executed by generated functions; without it
-    everything is the same, and slower.
+    `compiled`: selections of plain attributes are executed by generated functions. Without it
+    everything is the same, and slower. `federation`: with what a gateway of Apollo Federation asks
+    of a subgraph.
     """
+    scalars = {**SCALARS, **FEDERATION_SCALARS} if federation else SCALARS
     schema = GraphSchema(
-        query=Query,
+        query=FederatedQuery if federation else Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=scalars),
         execution_context_class=compiling() if compiled else None,
         extensions=[Observed],
     )
@@ -128,6 +132,8 @@ def build(*, compiled: bool = True) -> GraphSchema:
     return schema
 
 
-def sdl() -> str:
-    """The schema as text, exactly as `schema.graphql` has it"""
-    return print_schema(build()).rstrip() + "\n"
+@cache
+def sdl(*, federation: bool = False) -> str:
+    """The schema as text, exactly as `schema.graphql` has it; or as a subgraph of a supergraph"""
+    plain = print_schema(build()).rstrip() + "\n"
+    return subgraph_sdl(plain) if federation else plain

@@ -218,10 +218,15 @@ class Query(ReportQuery):
         description="One source by its id in the configuration; null if there is none."
     )
     async def source(self, info: Info, id: SourceId) -> Source | None:
-        for told in info.context.sources.told:
-            if told.id == id and info.context.caller.sees(id):
-                return told
-        return None
+        return source_by_id(info.context, id)
+
+
+def source_by_id(context: Context, id: str) -> Source | None:
+    """The source of that id in the configuration, if there is one that the caller may see"""
+    for told in context.sources.told:
+        if told.id == id and context.caller.sees(id):
+            return told
+    return None
 
 
 async def _node(info: Info, id: str, argument: str) -> Node | None:

@@ -73,7 +73,9 @@ class Graph:
         self.watches = Watches()
         self.streams = Streams()
         self.writes = Writes(self.timer)
-        self.schema = build(compiled=settings.server.compiled)
+        self.schema = build(
+            compiled=settings.server.compiled, federation=settings.server.federation
+        )
         self.purses = Purses(settings.server, self._bucket)
         self.documents = Documents(self.schema.plain, settings.server, _trusted(settings.server))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -17,10 +18,12 @@ from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.streaming import SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
+from strawberry.types import ExecutionResult
 
 from graph.config import Settings
 from graph.errors import GraphError, OverLimit, RateLimited
@@ -39,6 +42,20 @@ class Socket(ASGIWebSocketAdapter):
             await self.ws.send_text(self.view.encode_json_string(message))
         except WebSocketDisconnect as gone:
             raise WebSocketDisconnected from gone
+
+
+class Events(SSETransport):
+    """Server-sent events for those who take nothing else.
+
+    Some clients name them after JSON for every operation, and mean: for subscriptions only.
+    """
+
+    def accepts(self, accept: str) -> bool:
+        return super().accepts(accept) and not any(kind in accept for kind in (_JSON, _NEWER))
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        # The standard has three ways to end a line; not every client knows all of them.
+        return super().encode_event(event, data).replace("\r\n", "\n")
 
 
 class Message(msgspec.Struct):
@@ -104,6 +121,7 @@ class Endpoint(GraphQL[Context, None]):
     """Strawberry's ASGI view with our context, our JSON, our page and errors that are GraphQL."""
 
     websocket_adapter_class = Socket
+    stream_transport_classes_by_protocol = MappingProxyType({GRAPHQL_SSE_PROTOCOL: Events})
     graphql_transport_ws_handler_class = Operations
 
     def __init__(
@@ -184,6 +202,14 @@ class Endpoint(GraphQL[Context, None]):
         except (ValueError, RecursionError) as error:
             # What Strawberry waits for, to answer 400 or to close the WebSocket.
             raise JSONDecodeError(str(error), "", 0) from None
+
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        answer = await super().process_result(request, result)
+        if _never_ran(answer):
+            del answer["data"]  # there is data, null or not, only where something was executed
+        return answer
 
     def create_response(
         self,

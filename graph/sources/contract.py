@@ -64,10 +64,8 @@ class Request(msgspec.Struct, frozen=True):
 
 def post_json(path: str, body: Any, kind: Kind = Kind.READ, **options: Any) -> Request:
     """A POST of JSON"""
-    headers = (("content-type", "application/json"),)
-    return Request(
-        "POST", path, body=msgspec.json.encode(body), headers=headers, kind=kind, **options
-    )
+    request = Request("POST", path, body=msgspec.json.encode(body), kind=kind, **options)
+    return request.with_headers(content_type="application/json")
 
 
 class Reply(msgspec.Struct, frozen=True):
