@@ -247,7 +247,7 @@ LISTS: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.parametrize("given", LISTS, ids=repr)
+@pytest.mark.parametrize("given", LISTS, ids=lambda given: type(given).__name__)
 def test_what_is_no_list_is_the_ordinary_executors(given: Any) -> None:
     counted(SimpleNamespace(counts=given), "{ counts }")
     counted(SimpleNamespace(grid=[given]), "{ grid }")
