@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,12 +43,16 @@ from graph.types.call import (
 from graph.types.scalars import SCALARS
 
 FEW = "id startedAt direction talkSeconds caller { number }"
+SOME = (
+    "id startedAt endedAt direction disposition talkSeconds totalSeconds queue "
+    "caller { number } callee { number }"
+)
 MANY = (
     "id nativeId callKey unit direction disposition answeredBy startedAt answeredAt endedAt "
     "totalSeconds ringSeconds talkSeconds trunkIn did queue agent userData "
     "caller { number } callee { number }"
 )
-SELECTIONS = {5: FEW, 20: MANY}
+SELECTIONS = {5: FEW, 10: SOME, 20: MANY}
 LISTS = {
     "nodes": "nodes {{ {} }}",
     "edges": "edges {{ node {{ {} }} }}",
@@ -148,11 +152,11 @@ def runner(schema: GraphSchema, query: str, given: Given) -> Callable[[], bytes]
     return lambda: loop.run_until_complete(answered())
 
 
-def in_turns(first: Callable[[], Any], second: Callable[[], Any], turns: int) -> list[float]:
-    """The median milliseconds of two functions that take turns"""
-    spent: tuple[list[float], list[float]] = ([], [])
+def in_turns(works: Sequence[Callable[[], Any]], turns: int) -> list[float]:
+    """The median milliseconds of functions that take turns"""
+    spent: list[list[float]] = [[] for _ in works]
     for _ in range(turns):
-        for times, work in zip(spent, (first, second), strict=True):
+        for times, work in zip(spent, works, strict=True):
             began = time.perf_counter()
             work()
             times.append((time.perf_counter() - began) * 1000)
@@ -174,20 +178,20 @@ def main() -> None:
         ]
         given = Given(entries)
         for fields, selection in SELECTIONS.items():
-            nodes = 0.0
+            works: list[Callable[[], bytes]] = []
             for name, form in LISTS.items():
                 flags = [str(word in name).lower() for word in ("edges", "cursors")]
-                query = "{{ page(edged: {}, cursors: {}) {{ {} }} }}".format(
-                    *flags, form.format(selection)
-                )
-                runs = [runner(schema, query, given) for schema in (compiled, ordinary)]
-                assert runs[0]() == runs[1](), "both give the same bytes"
-                turns = max(3, asked.turns * 1000 // amount)
-                fast, slow = in_turns(runs[0], runs[1], turns)
-                nodes = nodes or fast
+                page = "{{ page(edged: {}, cursors: {}) {{ {} }} }}"
+                query = page.format(*flags, form.format(selection))
+                pair = [runner(schema, query, given) for schema in (compiled, ordinary)]
+                assert pair[0]() == pair[1](), "both give the same bytes"
+                works += pair
+            medians = in_turns(works, max(3, asked.turns * 1000 // amount))
+            for place, name in enumerate(LISTS):
+                fast, slow = medians[2 * place : 2 * place + 2]
                 print(
                     f"{amount:>9,} x {fields:>5} {name:20} {slow:9.2f} {fast:9.2f} "
-                    f"{slow / fast:6.1f} {fast / nodes:9.2f}"
+                    f"{slow / fast:6.1f} {fast / medians[0]:9.2f}"
                 )
     counts = compiled.execution_context_class.compiled  # type: ignore[attr-defined]
     assert counts.unsure == 0

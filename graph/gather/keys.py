@@ -116,8 +116,8 @@ class Signer:
 
     def __init__(self, secret: bytes) -> None:
         own = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
-        # Keyed BLAKE2 (RFC 7693) is a MAC of its own, and takes a fifth of an HMAC's time.
-        self._keyed = hashlib.blake2b(key=own, digest_size=_MAC_BYTES)
+        # Keyed BLAKE2 (RFC 7693) is a MAC of its own, and takes a fraction of an HMAC's time.
+        self._keyed = hashlib.blake2s(key=own, digest_size=_MAC_BYTES)
 
     def write(self, cursor: Cursor) -> str:
         return self.seal(msgspec.msgpack.encode(cursor))
@@ -126,7 +126,15 @@ class Signer:
         """A cursor for each key, equal in all else to one that has none"""
         assert cursor.key is None
         beginning = msgspec.msgpack.encode(cursor).removesuffix(_NIL)
-        return [self.seal(beginning + _encode_key(key)) for key in keys]
+        begun = self._keyed.copy()
+        begun.update(beginning)
+        lines: list[bytes] = []
+        for key in keys:
+            end = _encode_key(key)
+            mac = begun.copy()
+            mac.update(end)
+            lines.append(binascii.b2a_base64(mac.digest() + beginning + end))
+        return _url_safe(b"".join(lines)).splitlines()
 
     def seal(self, body: bytes) -> str:
         """The body as text that nobody else can make"""
@@ -183,7 +191,11 @@ def row_hash(row: str) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+    return _url_safe(binascii.b2a_base64(data, newline=False))
+
+
+def _url_safe(text: bytes) -> str:
+    return text.translate(_URL_SAFE, b"=").decode("ascii")
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

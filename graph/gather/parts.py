@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import strawberry
@@ -117,6 +118,7 @@ def finish_legs(
         leg.record = call
 
 
+@lru_cache(maxsize=500)
 def closed(paths: frozenset[str]) -> frozenset[str]:
     """A call's paths with those that its legs ask of it: the record of a leg is the call itself"""
     while True:

@@ -16,6 +16,8 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graph.schema.documents import Document
+
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -32,14 +34,18 @@ class Selection:
 
     def __init__(self, paths: frozenset[str]) -> None:
         self.paths = paths
+        self._below: dict[tuple[str, ...], frozenset[str]] = {}
 
     def below(self, *prefixes: str) -> frozenset[str]:
         """The paths below any of the prefixes, without it"""
+        known = self._below.get(prefixes)
+        if known is not None:
+            return known
         found: set[str] = set()
         for prefix in prefixes:
             start = prefix + "."
             found.update(p[len(start) :] for p in self.paths if p.startswith(start))
-        return frozenset(found)
+        return self._below.setdefault(prefixes, frozenset(found))
 
     def has(self, prefix: str) -> bool:
         """The path itself or anything below it was selected"""
@@ -50,10 +56,15 @@ def of(info: GraphQLResolveInfo[Any]) -> Selection:
     """The selection of the field that is being resolved"""
     # Strawberry hands resolvers the plain coerced variables.
     variables: Any = info.variable_values
-    found: set[str] = set()
-    for node in info.field_nodes:
-        _walk(node.selection_set, "", info.fragments, variables, found)
-    return Selection(frozenset(found))
+
+    def make() -> Selection:
+        found: set[str] = set()
+        for node in info.field_nodes:
+            _walk(node.selection_set, "", info.fragments, variables, found)
+        return Selection(frozenset(found))
+
+    document: Document = info.context.document
+    return document.once(Selection, info.field_nodes, variables, make)
 
 
 def arguments(info: GraphQLResolveInfo[Any]) -> list[tuple[str, dict[str, Any]]]:
