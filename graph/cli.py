@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import msgspec
@@ -24,7 +23,8 @@ from graph.observe import LOG_FORMATS, Trace, write_logs
 from graph.schema import build
 from graph.server import examples, figures
 from graph.server.app import Graph, create_app
-from graph.server.run import bind, serve_all, serve_by_workers
+from graph.server.run import bind, serve_all
+from graph.server.serve import Serving, serve
 from graph.server.twins import (
     HOST,
     Twin,
@@ -250,37 +250,18 @@ def _serve(given: argparse.Namespace) -> int:
             f"nobody has to sign in here, so it listens on this machine's own addresses only, and "
             f"{given.host} is none; put it behind a proxy that checks who asks, or say --insecure"
         )
-    with bind(given.host, given.port) as listener:
-        port = listener.getsockname()[1]
-
-        async def run() -> None:
-            graph = Graph(settings)
-            print(_serving(given.host, port), file=sys.stderr, flush=True)
-            await serve_all(
-                [(create_app(graph), listener)], graph.streams.close, behind=settings.server
-            )
-
-        if given.workers == 1:
-            asyncio.run(run())
-            return 0
-        Graph(settings)  # so that a fault of the configuration is told once, and here
-        print(_serving(given.host, port), file=sys.stderr, flush=True)
-        with TemporaryDirectory(prefix="cdr-graph-") as folder:
-            worker = config.Worker(
-                file=str(given.config.resolve()),
-                share=given.workers,
-                secret=config.shared_secret(settings),
-                log_level=given.log_level,
-                log_format=given.log,
-                metrics_folder=folder,
-            )
-            os.environ.update(config.for_workers(worker))
-            serve_by_workers("graph.server.worker:app", listener, given.workers, settings.server)
+    serve(
+        Serving(
+            file=given.config,
+            host=given.host,
+            port=given.port,
+            workers=given.workers,
+            log_level=given.log_level,
+            log_format=given.log,
+        ),
+        settings,
+    )
     return 0
-
-
-def _serving(host: str, port: int) -> str:
-    return f"cdr-graph serves http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
 
 
 def _loopback(host: str) -> bool:

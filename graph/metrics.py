@@ -6,6 +6,10 @@ through files, and whichever process is asked tells the sum of all.
 
 from __future__ import annotations
 
+import socket
+import threading
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -13,6 +17,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     generate_latest,
+    make_wsgi_app,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -110,6 +115,24 @@ class Metrics:
         together = CollectorRegistry()
         MultiProcessCollector(together, self._shared_folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+def serve_shared(folder: str, listener: socket.socket) -> None:
+    """Tells the sum of all processes' numbers at a port, from a thread of its own, to the end"""
+    together = CollectorRegistry()
+    MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+    server = WSGIServer(listener.getsockname(), _Quiet, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.set_app(make_wsgi_app(together))
+    server.server_name, server.server_port = listener.getsockname()
+    server.setup_environ()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_args: object) -> None:
+        """Nothing: who reads numbers reads them every few seconds"""
 
 
 class SourceMetrics:

@@ -50,9 +50,13 @@ class RequestNote(msgspec.Struct):
     """the reply's own idea of the time (RFC 9110, 6.6.1)"""
 
 
-def event(what: str, /, **facts: Any) -> None:
+operations = logging.getLogger("cdr_graph.operations")
+"""where each operation is told: to programs, and to people who want to know everything"""
+
+
+def event(logger: logging.Logger, what: str, /, **facts: Any) -> None:
     """One line in the log that says what happened, with facts that programs can read."""
-    log.info(what, extra={"facts": facts})
+    logger.info(what, extra={"facts": facts})
 
 
 def request_id() -> str:
@@ -115,10 +119,15 @@ LOG_FORMATS = {"console": _Console, "json": _Json}
 
 
 def write_logs(level: str = "INFO", style: str = "console") -> None:
-    """Sends the logs of this process to standard error, redacted."""
+    """Sends the logs of this process to standard error, redacted.
+
+    Lines for people leave out what every operation did, unless everything is wanted (DEBUG).
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(LOG_FORMATS[style]())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    told = style == "json" or level == "DEBUG"
+    operations.setLevel(logging.NOTSET if told else logging.WARNING)
 
 
 class Cost(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -41,9 +42,11 @@ class Context:
         documents: Documents,
         metrics: Metrics,
         purses: Purses,
+        renewed: Callable[[], Context],
         request: Any = None,
     ) -> None:
-        self.purses = purses
+        self.renewed = renewed
+        """makes the context of another operation of the same caller over the same connection"""
         self.purse = purses.of(caller.name)
         self.metrics = metrics
         self.kind: str | None = None
@@ -114,23 +117,6 @@ class Context:
             self.timer,
             deadline_ms=self.settings.stats_deadline_ms,
             named=self.request_id,
-        )
-
-    def renewed(self) -> Context:
-        """The context of another operation of the same caller over the same connection"""
-        return Context(
-            self.sources,
-            self.settings,
-            self.signer,
-            self.timer,
-            self.caller,
-            self.watches,
-            self.streams,
-            self.writes,
-            self.documents,
-            self.metrics,
-            self.purses,
-            self.request,
         )
 
     @property

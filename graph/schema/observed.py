@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from graph import spans
-from graph.observe import event, log
+from graph.observe import event, operations
 from graph.schema.context import Context
 
 _OUTCOMES = {
@@ -61,8 +61,9 @@ class Observed(SchemaExtension):
                         "cdr_graph.outcome": told["outcome"],
                     },
                 )
-                if context.request is not None and log.isEnabledFor(logging.INFO):
+                if context.request is not None and operations.isEnabledFor(logging.INFO):
                     event(
+                        operations,
                         "operation",
                         request=context.request_id,
                         kind=kind,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from graph.errors import DocumentUnknown
-from graph.observe import event
+from graph.observe import event, log
 
 _MOST_TOLD = 1000
 _PREFIX = "sha256:"
@@ -87,4 +87,4 @@ class Trusted:
         hashed = sha256(text)
         if hashed not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(hashed)
-            event("a document that is not persisted", document=hashed)
+            event(log, "a document that is not persisted", document=hashed)

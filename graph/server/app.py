@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +41,14 @@ from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
 from graph.stats.reading import Progress
 from graph.transport.buckets import Bucket, OwnBucket
-from graph.transport.open import MakeTransport, Sources, default_transport, open_sources
+from graph.transport.open import (
+    MakeTransport,
+    Sources,
+    check_vendors,
+    default_transport,
+    open_sources,
+)
+from graph.transport.source import LiveSource
 from graph.types.source import SourceState
 
 
@@ -63,9 +71,19 @@ class Graph:
         secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
         self.signer = Signer(secret)
         self.metrics = Metrics(shared_metrics)
-        self.sources: Sources = open_sources(
-            settings, self.timer, secret, make_transport, share=share, metrics=self.metrics
+        self._open: Callable[[Settings, Sources | None], Sources] = lambda wanted, before: (
+            open_sources(
+                wanted,
+                self.timer,
+                secret,
+                make_transport,
+                share=share,
+                metrics=self.metrics,
+                before=before,
+            )
         )
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.sources = self._open(settings, None)
         if given is None:
             log.info(
                 "server.secret is not set: cursors are good until this process ends, and only here"
@@ -77,7 +95,7 @@ class Graph:
             compiled=settings.server.compiled, federation=settings.server.federation
         )
         self.purses = Purses(settings.server, self._bucket)
-        self.documents = Documents(self.schema.plain, settings.server, _trusted(settings.server))
+        self.documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
 
     def _bucket(self, _name: str, capacity: float, per_second: float) -> Bucket:
         share = self._share
@@ -97,6 +115,7 @@ class Graph:
             self.documents,
             self.metrics,
             self.purses,
+            lambda: self.context(request, caller),
             request,
         )
 
@@ -128,15 +147,55 @@ class Graph:
             answer["extensions"] = result.extensions
         return answer
 
+    async def end_streams(self) -> None:
+        """Ends what would not end by itself: subscriptions, and those that begin from now on"""
+        await self.streams.close()
+
+    async def reload(self, settings: Settings) -> None:
+        """Goes on with other settings; ConfigError, and nothing has changed, if they are unusable.
+
+        What is under way ends as it began. Sources whose settings are the same stay, with their
+        connections, tokens and budgets; the others are closed once nobody can use them any more.
+        Where sources have changed, subscriptions end, so that clients go on with the new ones.
+        """
+        check_vendors(settings)
+        documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
+        before, after = self.sources, self._open(settings, self.sources)
+        old = self.settings.server
+        self.settings, self.sources, self.documents = settings, after, documents
+        limits = ("requests_per_minute", "rows_per_minute")
+        if any(getattr(old, name) != getattr(settings.server, name) for name in limits):
+            self.purses = Purses(settings.server, self._bucket)
+        if before.live != after.live:
+            streams, watches = self.streams, self.watches
+            self.streams, self.watches = Streams(), Watches()
+            await streams.close()
+            await watches.close()
+        gone = [live for id, live in before.live.items() if after.live.get(id) is not live]
+        if gone:
+            longest_ms = max(old.deadline_ms, old.stats_deadline_ms)
+            retiring = asyncio.create_task(self._retire(gone, longest_ms / 1000))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, gone: Sequence[LiveSource], after_seconds: float) -> None:
+        try:
+            await self.timer.sleep(after_seconds)
+        finally:
+            await asyncio.gather(*(live.close() for live in gone))
+
     async def close(self) -> None:
         """Gives tokens back and closes connections."""
         await self.streams.close()
+        for task in list(self._retiring):
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         await self.watches.close()
         await self.writes.close()
         await self.sources.close()
 
 
-def _trusted(server: ServerSettings) -> Trusted:
+def trusted(server: ServerSettings) -> Trusted:
     """The persisted documents of the settings; ConfigError where their file is none"""
     if server.documents_file is None:
         return Trusted({}, required=False)
@@ -159,6 +218,38 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
         example = FIRST
     endpoint = Endpoint(graph.schema, graph.context, graph, example=example)
 
+    async def front(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/graphql")
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await graph.close()
+
+    return Starlette(
+        routes=[
+            Route("/", front),
+            *_health(graph),
+            Route("/reports/{id}/file", ReportFile(graph.context), methods=["GET"]),
+            Mount("/graphql/page", assets()),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+        ],
+        middleware=[
+            Middleware(Edge, allowed_origins=server.allowed_origins),
+            *_cross_origin(server.allowed_origins),
+            Middleware(Compressed),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def create_health_app(graph: Graph) -> Starlette:
+    """The ASGI app of a port of its own, which tells how the server is, and nothing else"""
+    return Starlette(routes=_health(graph), middleware=[Middleware(Edge)])
+
+
+def _health(graph: Graph) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -176,32 +267,11 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     async def metrics(_request: Request) -> Response:
         return Response(graph.metrics.text(), media_type=CONTENT_TYPE)
 
-    async def front(request: Request) -> Response:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/graphql")
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        await graph.close()
-
-    return Starlette(
-        routes=[
-            Route("/", front),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-            Route("/reports/{id}/file", ReportFile(graph.context), methods=["GET"]),
-            Mount("/graphql/page", assets()),
-            Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", endpoint),
-        ],
-        middleware=[
-            Middleware(Edge, allowed_origins=server.allowed_origins),
-            *_cross_origin(server.allowed_origins),
-            Middleware(Compressed),
-        ],
-        lifespan=lifespan,
-    )
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]
 
 
 def _cross_origin(origins: Sequence[str]) -> list[Middleware]:

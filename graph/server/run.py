@@ -47,6 +47,7 @@ def _how(settings: ServerSettings) -> Mapping[str, Any]:
         "log_level": "warning",
         "access_log": False,  # a query string may hold phone numbers
         "server_header": False,
+        "timeout_worker_healthcheck": 30,
         "timeout_graceful_shutdown": settings.shutdown_ms / 1000,
         "ws_max_size": settings.limits.body_bytes,
         "proxy_headers": bool(settings.trusted_proxies),
@@ -64,11 +65,13 @@ async def serve_all(
     before_stop: Callable[[], Awaitable[None]] | None = None,
     *,
     behind: ServerSettings | None = None,
+    on_hangup: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serves every app until SIGINT or SIGTERM, then stops all of them cleanly.
 
     The first app stops first, so that what it still asks of the others is answered; `before_stop`
-    ends what would not end by itself, such as subscriptions. `behind` tells of proxies in front.
+    ends what would not end by itself, such as subscriptions. `behind` tells of proxies in front;
+    `on_hangup` is what SIGHUP does.
     """
     how = _how(behind or ServerSettings())
     servers = [
@@ -82,6 +85,9 @@ async def serve_all(
     stop = asyncio.Event()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
+    hangups = None if on_hangup is None else _Hangups(on_hangup)
+    if hangups is not None:
+        loop.add_signal_handler(signal.SIGHUP, hangups.take)
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     asked = asyncio.create_task(stop.wait())
     try:
@@ -95,14 +101,57 @@ async def serve_all(
         asked.cancel()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+        if hangups is not None:
+            loop.remove_signal_handler(signal.SIGHUP)
+            await hangups.done()
+
+
+class _Hangups:
+    """One SIGHUP after the other, however soon they come"""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self._wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    def take(self) -> None:
+        self._wanted = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._all())
+
+    async def _all(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            await self._work()
+
+    async def done(self) -> None:
+        """Waits for what is under way"""
+        if self._task is not None:
+            await self._task
+
+
+class _Supervisor(Multiprocess):
+    """Replaces processes on SIGHUP only where what they would begin with is usable"""
+
+    may_restart: Callable[[], bool]
+
+    def handle_hup(self) -> None:
+        if self.may_restart():
+            super().handle_hup()
 
 
 def serve_by_workers(
-    factory: str, listener: socket.socket, workers: int, settings: ServerSettings
+    factory: str,
+    listener: socket.socket,
+    workers: int,
+    settings: ServerSettings,
+    may_restart: Callable[[], bool],
 ) -> None:
     """Serves what the factory ("module:function") makes in so many processes, until a signal"""
     how = uvicorn.Config(factory, factory=True, workers=workers, **_how(settings))
-    Multiprocess(how, [listener]).run()
+    supervisor = _Supervisor(how, [listener])
+    supervisor.may_restart = may_restart
+    supervisor.run()
 
 
 def first_on_signals(work: Callable[[], Awaitable[None]]) -> None:

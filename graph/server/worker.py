@@ -18,5 +18,5 @@ def app() -> Starlette:
     if settings.server.traces:
         spans.export()
     graph = Graph(settings, share=worker.share, shared_metrics=worker.metrics_folder)
-    first_on_signals(graph.streams.close)
+    first_on_signals(graph.end_streams)
     return create_app(graph)

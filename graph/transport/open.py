@@ -34,10 +34,14 @@ MakeTransport = Callable[[SourceSettings, Manifest, str], Transport]
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """Every configured source as it is told, and those that can be asked, by id."""
+    """Every configured source as it is told, and those that can be asked, by id.
+
+    `entries` is what the configuration says of each, by which a source is known again.
+    """
 
     told: Sequence[Source]
     live: Mapping[str, LiveSource]
+    entries: Mapping[str, SourceSettings] = {}
 
     async def close(self) -> None:
         """Gives tokens back and closes connections, all at once."""
@@ -60,6 +64,16 @@ def carrier() -> Callable[..., Transport]:
     return AiohttpTransport
 
 
+def check_vendors(settings: Settings) -> None:
+    """ConfigError names a vendor that nobody knows"""
+    for place, entry in enumerate(settings.sources, 1):
+        if entry.vendor not in vendor_names():
+            raise ConfigError(
+                f"sources[{place}].vendor: "
+                + unknown_key(entry.vendor, vendor_names()).replace("key", "vendor", 1)
+            )
+
+
 def open_sources(
     settings: Settings,
     timer: Timer,
@@ -67,21 +81,25 @@ def open_sources(
     make_transport: MakeTransport = default_transport,
     share: int = 1,
     metrics: Metrics | None = None,
+    before: Sources | None = None,
 ) -> Sources:
     """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error.
 
-    `share`: how many processes share each source's pace, of which each takes its part.
+    `share`: how many processes share each source's pace, of which each takes its part. A source
+    that was open `before`, with just these settings, stays: its connections, token and budget, too.
     """
+    check_vendors(settings)
     metrics = metrics or Metrics()
+    before = before or Sources((), {})
+    known = {str(source.id): source for source in before.told}
     told: list[Source] = []
     live: dict[str, LiveSource] = {}
-    for place, entry in enumerate(settings.sources, 1):
-        if entry.vendor not in vendor_names():
-            raise ConfigError(
-                f"sources[{place}].vendor: "
-                + unknown_key(entry.vendor, vendor_names()).replace("key", "vendor", 1)
-            )
     for entry in settings.sources:
+        kept = before.live.get(entry.id) if before.entries.get(entry.id) == entry else None
+        if kept is not None:
+            told.append(known[entry.id])
+            live[entry.id] = kept
+            continue
         manifest = vendor(entry.vendor)
         source = _told(entry, manifest)
         told.append(source)
@@ -97,7 +115,7 @@ def open_sources(
             source.state = SourceState.DISABLED
             source.reason = str(error)
             log.warning("source %s is disabled: %s", entry.id, error)
-    return Sources(told, live)
+    return Sources(told, live, {entry.id: entry for entry in settings.sources})
 
 
 def _told(entry: SourceSettings, manifest: Manifest) -> Source:

@@ -1,0 +1,156 @@
+"""What `serve` runs: one process or several, from the first request to a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graph import config, spans
+from graph.config import Settings, Worker
+from graph.errors import ConfigError
+from graph.metrics import serve_shared
+from graph.observe import log
+from graph.server.app import Graph, create_app, create_health_app, trusted
+from graph.server.run import bind, serve_all, serve_by_workers
+from graph.transport.open import check_vendors
+
+HOST = "127.0.0.1"
+"""where metrics have a port of their own: nobody else's machine reaches it"""
+
+
+class Replaceable:
+    """An ASGI app in whose place another one may come; requests under way end where they began"""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._first = app
+        self.current = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._first if scope["type"] == "lifespan" else self.current
+        await app(scope, receive, send)
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says"""
+
+    file: Path
+    host: str
+    port: int
+    workers: int
+    log_level: str
+    log_format: str
+
+
+def serve(given: Serving, settings: Settings) -> None:
+    """Serves until a signal; ConfigError where it cannot begin"""
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind(given.host, given.port))
+        port = listener.getsockname()[1]
+        own = settings.server.metrics_port
+        metrics = None if own is None else stack.enter_context(bind(HOST, own))
+        told = f"cdr-graph serves http://{_bracketed(given.host)}:{port}/graphql"
+        if given.workers == 1:
+            asyncio.run(_one_process(given.file, settings, listener, metrics, told))
+        else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cdr-graph-"))
+            _several(given, settings, listener, metrics, folder, told)
+
+
+async def _one_process(
+    file: Path,
+    settings: Settings,
+    listener: socket.socket,
+    metrics: socket.socket | None,
+    told: str,
+) -> None:
+    if settings.server.traces:
+        spans.export()
+    graph = Graph(settings)
+    app = Replaceable(create_app(graph))
+
+    async def reload() -> None:
+        try:
+            await graph.reload(changed(file, graph.settings))
+        except ConfigError as error:
+            log.error(_KEPT, error)
+        else:
+            app.current = create_app(graph)
+            log.info("the configuration was read anew")
+
+    apps: list[tuple[ASGIApp, socket.socket]] = [(app, listener)]
+    if metrics is not None:
+        apps.append((create_health_app(graph), metrics))
+    print(told, file=sys.stderr, flush=True)
+    await serve_all(apps, graph.end_streams, behind=settings.server, on_hangup=reload)
+
+
+def _several(
+    given: Serving,
+    settings: Settings,
+    listener: socket.socket,
+    metrics: socket.socket | None,
+    folder: str,
+    told: str,
+) -> None:
+    Graph(settings)  # so that a fault of the configuration is told once, and here
+    worker = Worker(
+        file=str(given.file.resolve()),
+        share=given.workers,
+        secret=config.shared_secret(settings),
+        log_level=given.log_level,
+        log_format=given.log_format,
+        metrics_folder=folder,
+    )
+    os.environ.update(config.for_workers(worker))
+    print(told, file=sys.stderr, flush=True)
+    if metrics is not None:
+        serve_shared(folder, metrics)
+    latest = settings
+
+    def may_restart() -> bool:
+        nonlocal latest
+        try:
+            latest = changed(given.file, latest)
+            check_vendors(latest)
+            trusted(latest.server)
+        except ConfigError as error:
+            log.error(_KEPT, error)
+            return False
+        log.info("the configuration was read anew, and processes are replaced one by one")
+        return True
+
+    serve_by_workers(
+        "graph.server.worker:app", listener, given.workers, settings.server, may_restart
+    )
+
+
+_KEPT = "the configuration was not read anew, and the old one stays: %s"
+
+
+def changed(file: Path, old: Settings) -> Settings:
+    """The settings of the file as it is now; ConfigError if they cannot follow the old ones"""
+    new = config.load(file)
+    fixed = [name for name in FIXED if getattr(new.server, name) != getattr(old.server, name)]
+    if fixed:
+        names = ", ".join(f"server.{name}" for name in fixed)
+        raise ConfigError(f"{names} cannot change while the server runs; restart it")
+    return new
+
+
+FIXED: Sequence[str] = (
+    "secret", "trusted_proxies", "root_path", "shutdown_ms", "metrics_port", "traces", "compiled",
+)  # fmt: skip
+"""settings that what is open already depends on"""
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
