@@ -13,6 +13,7 @@ from graph.gather.ask import attempt, state_of
 from graph.gather.plan import NEEDS, choose
 from graph.gather.stream import Stream
 from graph.observe import Trace
+from graph.privacy import redact
 from graph.sources.contract import Ask
 from graph.sources.convert import compiled, wire_keys
 from graph.transport.open import Sources
@@ -54,7 +55,7 @@ async def _check(told: Source, sources: Sources, trace: Trace) -> Health:
         health.state, health.message = state_of(newest), str(newest)
     else:
         health.newest_at = newest
-        health.message = None if newest is not None else "no call in the last week"
+        health.message = _unknown(live) or (None if newest else "no call in the last week")
     dates = [note.date for note in seen.notes if note.date is not None]
     if dates:
         try:
@@ -63,6 +64,12 @@ async def _check(told: Source, sources: Sources, trace: Trace) -> Health:
             return health
         health.skew_seconds = (told_at - trace.timer.now()).total_seconds()
     return health
+
+
+def _unknown(live: LiveSource) -> str | None:
+    """What it said that is not as documented or configured, the most frequent first"""
+    said = live.site.unknown_words.most_common(3)
+    return None if not said else "not known here: " + ", ".join(redact(word) for word, _ in said)
 
 
 async def _newest(live: LiveSource, trace: Trace) -> datetime | None:

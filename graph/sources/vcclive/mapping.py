@@ -76,12 +76,34 @@ def _said(value: Any) -> str:
 
 def _moment(site: Site) -> Callable[[object, object], datetime | None]:
     wall = local(site)
+    compared: set[str] = set()
+    """the days of which one pair of times was compared"""
 
     def convert(utc: object, wall_clock: object) -> datetime | None:
         told = instant(utc)
-        return told if told is not None else wall(wall_clock)
+        if told is None:
+            return wall(wall_clock)
+        if isinstance(wall_clock, str) and (day := wall_clock[:10]) not in compared:
+            if len(compared) > _MOST_DAYS:
+                compared.clear()
+            compared.add(day)
+            if not _of_zone(told, wall_clock, site):
+                # Its days are not those that are asked for; the calls that come are right.
+                site.unknown_words[f"a local time that is not of {site.zone.key}"] += 1
+        return told
 
     return convert
+
+
+_MOST_DAYS = 10_000
+
+
+def _of_zone(told: datetime, wall_clock: str, site: Site) -> bool:
+    """The site's clock may have shown this at that moment"""
+    shown = instant(wall_clock)
+    return shown is None or shown.replace(tzinfo=None) == told.astimezone(site.zone).replace(
+        tzinfo=None
+    )
 
 
 moment = PerSite(_moment)
