@@ -60,6 +60,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     documents: Literal["log", "require"] = "log"
     shutdown_ms: int = 10_000
     traces: bool = False
+    shared_url: Secret | None = None
     metrics_port: int | None = None
     introspection: bool = True
     suggestions: bool = True
@@ -266,6 +267,8 @@ def _check(made: Settings) -> None:
                 f"server.allowed_origins[{place}]: {origin!r} is no origin such as "
                 "https://calls.example.com"
             )
+    if server.shared_url is not None and server.secret is None:
+        raise ConfigError("server.shared_url: it needs a secret, the same for all who share it")
     if server.documents == "require" and server.documents_file is None:
         raise ConfigError('server.documents: "require" needs a documents_file')
     if server.root_path and not re.fullmatch(r"(/[^/\s?#]+)+", server.root_path):

@@ -29,6 +29,7 @@ ONLY_IN = {
     "aiohttp": ("transport/aiohttp.py",),
     "starlette": ("server/", "/simulator/", "sources/twin.py"),
     "sqlalchemy": ("reports/engine/",),
+    "redis": ("transport/sharing.py",),
     "prometheus_client": ("metrics.py",),
     "opentelemetry": ("spans.py",),
     "aiodataloader": ("gather/lookup.py",),

@@ -40,7 +40,6 @@ from graph.server.examples import FIRST
 from graph.server.files import Compressed, ReportFile
 from graph.server.page import assets
 from graph.stats.reading import Progress
-from graph.transport.buckets import Bucket, OwnBucket
 from graph.transport.open import (
     MakeTransport,
     Sources,
@@ -48,6 +47,7 @@ from graph.transport.open import (
     default_transport,
     open_sources,
 )
+from graph.transport.sharing import Alone, Sharing, Together
 from graph.transport.source import LiveSource
 from graph.types.source import SourceState
 
@@ -65,19 +65,22 @@ class Graph:
         shared_metrics: str | None = None,
     ) -> None:
         self.settings = settings
-        self._share = share
         self.timer = timer or system_timer()
         given = settings.server.secret
         secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
         self.signer = Signer(secret)
         self.metrics = Metrics(shared_metrics)
+        url = settings.server.shared_url
+        self.sharing: Sharing = (
+            Alone(self.timer, share) if url is None else Together(url, secret, self.timer, share)
+        )
         self._open: Callable[[Settings, Sources | None], Sources] = lambda wanted, before: (
             open_sources(
                 wanted,
                 self.timer,
                 secret,
                 make_transport,
-                share=share,
+                sharing=self.sharing,
                 metrics=self.metrics,
                 before=before,
             )
@@ -94,12 +97,8 @@ class Graph:
         self.schema = build(
             compiled=settings.server.compiled, federation=settings.server.federation
         )
-        self.purses = Purses(settings.server, self._bucket)
+        self.purses = Purses(settings.server, self.sharing.bucket)
         self.documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
-
-    def _bucket(self, _name: str, capacity: float, per_second: float) -> Bucket:
-        share = self._share
-        return OwnBucket(capacity / share, per_second / share, self.timer)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
@@ -165,7 +164,7 @@ class Graph:
         self.settings, self.sources, self.documents = settings, after, documents
         limits = ("requests_per_minute", "rows_per_minute")
         if any(getattr(old, name) != getattr(settings.server, name) for name in limits):
-            self.purses = Purses(settings.server, self._bucket)
+            self.purses = Purses(settings.server, self.sharing.bucket)
         if before.live != after.live:
             streams, watches = self.streams, self.watches
             self.streams, self.watches = Streams(), Watches()
@@ -193,6 +192,7 @@ class Graph:
         await self.watches.close()
         await self.writes.close()
         await self.sources.close()
+        await self.sharing.close()
 
 
 def trusted(server: ServerSettings) -> Trusted:

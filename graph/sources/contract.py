@@ -304,7 +304,8 @@ class Auth(msgspec.Struct, frozen=True):
     """A vendor's sign-in as data. A vendor without tokens leaves `sign_in` out.
 
     `sign_in` gives None where a lasting token is configured. `read_token` gives the token or the
-    next request of the same sign-in: an older endpoint, a look at the firmware.
+    next request of the same sign-in: an older endpoint, a look at the firmware. `tokens_at_once`:
+    how many the system gives out, if it counts them.
     """
 
     sign: Callable[[Site, Request, Token | None], Request]
@@ -312,6 +313,7 @@ class Auth(msgspec.Struct, frozen=True):
     renew: Callable[[Site, Token], Request | None] = lambda _site, _token: None
     sign_out: Callable[[Site, Token], Request | None] = lambda _site, _token: None
     read_token: Callable[[Site, Reply, Request, Token | None], Token | Request] | None = None
+    tokens_at_once: int | None = None
 
 
 class Pace(msgspec.Struct, frozen=True):

@@ -25,6 +25,11 @@ class Bucket(Protocol):
         """What is there now; below zero if it is owed"""
         ...
 
+    @property
+    def known_level(self) -> float:
+        """What was there when it was last looked at"""
+        ...
+
 
 class OwnBucket:
     """A bucket of this process."""
@@ -46,6 +51,10 @@ class OwnBucket:
         self._level = min(self.capacity, self._now() + amount)
 
     async def left(self) -> float:
+        return self._now()
+
+    @property
+    def known_level(self) -> float:
         return self._now()
 
     def _now(self) -> float:

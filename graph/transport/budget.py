@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from graph.errors import SourceOverBudget
 from graph.metrics import SourceMetrics
 from graph.observe import Timer, Trace
-from graph.sources.contract import Pace
+from graph.transport.buckets import Bucket
+from graph.transport.sharing import Slots
 
 
 class Budget:
     """One source's rate and concurrency, shared by all that ask it."""
 
-    def __init__(self, pace: Pace, timer: Timer, metrics: SourceMetrics) -> None:
-        self.pace = pace
+    def __init__(self, bucket: Bucket, slots: Slots, timer: Timer, metrics: SourceMetrics) -> None:
+        self._bucket = bucket
+        self._slots = slots
         self._metrics = metrics
         self._timer = timer
-        self._tokens = float(max(1, pace.burst))
-        self._filled = timer.monotonic()
         self._not_before = 0.0
-        self._slots = asyncio.Semaphore(pace.max_concurrency)
 
     @property
     def tokens_left(self) -> float:
-        self._fill()
-        return self._tokens
+        return self._bucket.known_level
 
     def pause(self, seconds: float) -> None:
         """The vendor wants no request for so long."""
@@ -37,46 +34,35 @@ class Budget:
     async def slot(self, trace: Trace) -> AsyncIterator[None]:
         """A turn: waits for rate and slot, or raises SourceOverBudget if the deadline is nearer."""
         with self._metrics.queue.track_inprogress():
-            await self._turn(trace)
+            holder = await self._turn(trace)
         try:
             yield
         finally:
-            self._slots.release()
+            await self._slots.release(holder)
 
-    async def _turn(self, trace: Trace) -> None:
-        wait = self._reserve(trace)
-        if wait > 0:
-            await self._timer.sleep(wait)
-        if self._slots.locked():
-            try:
-                async with asyncio.timeout(max(0.0, trace.remaining_seconds)):
-                    await self._slots.acquire()
-            except TimeoutError:
-                raise SourceOverBudget(
-                    "deadline",
-                    f"all {self.pace.max_concurrency} slots (max_concurrency) stayed in use until "
-                    "the deadline",
-                ) from None
-        else:
-            await self._slots.acquire()
-
-    def _fill(self) -> None:
-        now = self._timer.monotonic()
-        grown = (now - self._filled) * self.pace.requests_per_second
-        self._tokens = min(float(max(1, self.pace.burst)), self._tokens + grown)
-        self._filled = now
-
-    def _reserve(self, trace: Trace) -> float:
-        """Seconds until this request's turn; a token is taken only if it comes in time"""
-        self._fill()
-        wait = max(0.0, (1 - self._tokens) / self.pace.requests_per_second)
-        wait = max(wait, self._not_before - self._timer.monotonic())
-        if wait > max(0.0, trace.remaining_seconds):
+    async def _turn(self, trace: Trace) -> str:
+        """The slot, by its holder, once rate and slot allow the request"""
+        remaining = max(0.0, trace.remaining_seconds)
+        pause = self._not_before - self._timer.monotonic()
+        if pause > remaining:
+            raise self._too_late(pause)
+        wait = await self._bucket.take(1, remaining)
+        if wait > remaining:
+            raise self._too_late(wait)
+        if max(wait, pause) > 0:
+            await self._timer.sleep(max(wait, pause))
+        holder = await self._slots.acquire(trace.remaining_seconds)
+        if holder is None:
             raise SourceOverBudget(
-                "rate",
-                f"its rate ({self.pace.requests_per_second:g} requests a second) allows the next "
-                f"request in {wait:.1f} s, after the deadline",
-                retry_after_seconds=wait,
+                "deadline",
+                f"all {self._slots.most} slots (max_concurrency) stayed in use until the deadline",
             )
-        self._tokens -= 1
-        return wait
+        return holder
+
+    def _too_late(self, wait: float) -> SourceOverBudget:
+        return SourceOverBudget(
+            "rate",
+            f"its rate ({self._bucket.per_second:g} requests a second) allows the next request in "
+            f"{wait:.1f} s, after the deadline",
+            retry_after_seconds=wait,
+        )

@@ -16,7 +16,9 @@ from graph.metrics import Metrics
 from graph.observe import Timer, log
 from graph.sources import vendor, vendor_names
 from graph.sources.contract import LONGEST_CALL_SECONDS, Exactness, Manifest, Pace, Resource, Site
+from graph.transport.budget import Budget
 from graph.transport.http import HttpxTransport, Transport
+from graph.transport.sharing import Alone, Sharing
 from graph.transport.source import LiveSource
 from graph.types.inputs import CONDITIONS, camel
 from graph.types.source import (
@@ -79,17 +81,18 @@ def open_sources(
     timer: Timer,
     hash_key: bytes,
     make_transport: MakeTransport = default_transport,
-    share: int = 1,
+    sharing: Sharing | None = None,
     metrics: Metrics | None = None,
     before: Sources | None = None,
 ) -> Sources:
     """All sources of the settings. Nothing is sent; only a vendor nobody knows is an error.
 
-    `share`: how many processes share each source's pace, of which each takes its part. A source
-    that was open `before`, with just these settings, stays: its connections, token and budget, too.
+    `sharing`: with which other processes each source's pace is shared. A source that was open
+    `before`, with just these settings, stays: its connections, token and budget, too.
     """
     check_vendors(settings)
     metrics = metrics or Metrics()
+    sharing = sharing or Alone(timer)
     before = before or Sources((), {})
     known = {str(source.id): source for source in before.told}
     told: list[Source] = []
@@ -109,7 +112,7 @@ def open_sources(
             continue
         try:
             live[entry.id] = _live(
-                entry, manifest, source, timer, hash_key, make_transport, share, metrics
+                entry, manifest, source, timer, hash_key, make_transport, sharing, metrics
             )
         except ConfigError as error:
             source.state = SourceState.DISABLED
@@ -137,7 +140,7 @@ def _live(
     timer: Timer,
     hash_key: bytes,
     make_transport: MakeTransport,
-    share: int,
+    sharing: Sharing,
     metrics: Metrics,
 ) -> LiveSource:
     try:
@@ -156,12 +159,24 @@ def _live(
         hash_key=hash_key,
         facts={},
     )
-    pace = Pace(
-        requests_per_second=(entry.requests_per_second or manifest.pace.requests_per_second)
-        / share,
-        burst=max(1, manifest.pace.burst // share),
-        max_concurrency=max(1, (entry.max_concurrency or manifest.pace.max_concurrency) // share),
+    whole = Pace(
+        requests_per_second=entry.requests_per_second or manifest.pace.requests_per_second,
+        burst=max(1, manifest.pace.burst),
+        max_concurrency=entry.max_concurrency or manifest.pace.max_concurrency,
     )
+    pace = Pace(
+        requests_per_second=whole.requests_per_second / sharing.share,
+        burst=max(1, whole.burst // sharing.share),
+        max_concurrency=max(1, whole.max_concurrency // sharing.share),
+    )
+    lease_seconds = 2 * entry.timeout_ms / 1000
+    budget = Budget(
+        sharing.bucket(f"rate:{entry.id}", whole.burst, whole.requests_per_second),
+        sharing.slots(f"slots:{entry.id}", whole.max_concurrency, lease_seconds),
+        timer,
+        metrics.source(entry.id),
+    )
+    at_once = manifest.auth.tokens_at_once
     try:
         transport = make_transport(entry, manifest, base_url)
     except OSError as error:
@@ -178,6 +193,10 @@ def _live(
         max_bytes=entry.max_response_mb * 1_000_000,
         base_url=base_url,
         metrics=metrics.source(entry.id),
+        budget=budget,
+        token_slots=None
+        if at_once is None
+        else sharing.slots(f"tokens:{entry.id}", at_once, lease_seconds),
     )
 
 

@@ -31,6 +31,7 @@ from graph.transport.budget import Budget
 from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path, root_of
 from graph.transport.flight import Flights
 from graph.transport.http import Streamed, Transport
+from graph.transport.sharing import Slots
 from graph.transport.token import TokenKeeper
 from graph.types.source import Source
 
@@ -66,6 +67,8 @@ class LiveSource:
         max_bytes: int,
         base_url: str,
         metrics: SourceMetrics,
+        budget: Budget,
+        token_slots: Slots | None = None,
     ) -> None:
         self.id = site.id
         self.told = told
@@ -77,8 +80,8 @@ class LiveSource:
         self._root = root_of(base_url)
         self._transport = transport
         self._timer = timer
-        self.budget = Budget(pace, timer, metrics)
-        self._tokens = TokenKeeper(site, manifest.auth, timer, self._carry_sign_in)
+        self.budget = budget
+        self._tokens = TokenKeeper(site, manifest.auth, timer, self._carry_sign_in, token_slots)
         self._flights: Flights[Reply] = Flights()
         self._chance = random.Random()
         self._failing = False

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 
-from graph.errors import SourceError, SourceRefused
+from graph.errors import SourceError, SourceOverBudget, SourceRefused
 from graph.observe import Timer, log
 from graph.sources.contract import Auth, Reply, Request, Site, Token
+from graph.transport.sharing import Slots
 
 _EARLY_SECONDS = 60.0
+_SIGN_IN_SECONDS = 60.0
 
 
 class TokenKeeper:
@@ -20,12 +23,19 @@ class TokenKeeper:
     """
 
     def __init__(
-        self, site: Site, auth: Auth, timer: Timer, carry: Callable[[Request], Awaitable[Reply]]
+        self,
+        site: Site,
+        auth: Auth,
+        timer: Timer,
+        carry: Callable[[Request], Awaitable[Reply]],
+        slots: Slots | None = None,
     ) -> None:
         self._site = site
         self._auth = auth
         self._timer = timer
         self._carry = carry
+        self._slots = slots
+        self._holder = secrets.token_hex(8)
         self._token: Token | None = None
         self._expires = float("inf")
         self._refusal: SourceRefused | None = None
@@ -58,6 +68,8 @@ class TokenKeeper:
                 await self._carry(request)
             except SourceError as error:
                 log.info("source %s: giving the token back failed: %s", self._site.id, error)
+        if self._slots is not None:
+            await self._slots.free(self._holder)
 
     async def _share(self) -> Token | None:
         if self._work is None or self._work.done():
@@ -65,6 +77,7 @@ class TokenKeeper:
         return await asyncio.shield(self._work)
 
     async def _fetch(self) -> Token | None:
+        await self._hold(_SIGN_IN_SECONDS)
         try:
             token = await self._renewed() or await self._signed_in()
         except SourceRefused as refusal:
@@ -74,7 +87,18 @@ class TokenKeeper:
         if token is not None:
             self._site.facts.update(token.facts)
             self._expires = self._end(token)
+            await self._hold(token.lifetime_seconds or _SIGN_IN_SECONDS)
         return token
+
+    async def _hold(self, seconds: float) -> None:
+        """Takes or keeps one of the tokens that the system gives out at a time"""
+        if self._slots is not None and not await self._slots.hold(self._holder, seconds):
+            raise SourceOverBudget(
+                "tokens",
+                f"all {self._slots.most} tokens that it gives out at a time are in use by other "
+                "processes of this server",
+                retry_after_seconds=_SIGN_IN_SECONDS,
+            )
 
     def _end(self, token: Token) -> float:
         if token.lifetime_seconds is None:

@@ -40,6 +40,7 @@ graphiql = true
 shutdown_ms = 2000
 traces = true
 metrics_port = 9464
+shared_url = "redis://127.0.0.1"
 documents_file = "documents.json"
 documents = "require"
 requests_per_minute = 100
@@ -131,6 +132,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         shutdown_ms=2000,
         traces=True,
         metrics_port=9464,
+        shared_url=Secret("redis://127.0.0.1"),
         documents_file=str(tmp_path / "documents.json"),
         documents="require",
         requests_per_minute=100,
@@ -256,6 +258,7 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
         ('[server]\nallowed_origins = ["*"]\n', "server.allowed_origins[1]: '*' is no origin"),
         ('[server]\nroot_path = "calls"\n', "server.root_path: 'calls' is no path such as /calls"),
         ('[server]\ndocuments = "require"\n', 'server.documents: "require" needs a documents_file'),
+        ('[server]\nshared_url = "redis://a"\n', "server.shared_url: it needs a secret"),
         ("[server.limits]\ndepth = 0\n", "server.limits.depth: must be more than 0"),
         (
             f'[[sources]]\nid = "a"\n{AN_ENTRY}[[sources]]\nid = "b"\n{AN_ENTRY}timezone = "UTC"\n',

@@ -169,12 +169,14 @@ def test_what_cannot_change_while_it_runs_is_named(name: str, tmp_path: Path) ->
         "metrics_port": "9999",
         "traces": "true",
         "compiled": "false",
+        "shared_url": '"redis://127.0.0.1"',
     }
     file = tmp_path / "graph.toml"
-    file.write_text("")
+    file.write_text('[server]\nsecret = "one"\n')
     old = config.load(file)
     assert changed(file, old) == old
-    file.write_text(f"[server]\n{name} = {values[name]}\n")
+    own = 'secret = "one"\n' if name != "secret" else ""
+    file.write_text(f"[server]\n{own}{name} = {values[name]}\n")
     with pytest.raises(ConfigError, match=rf"server\.{name} cannot change"):
         changed(file, old)
 

@@ -176,5 +176,6 @@ AUTH = Auth(
     sign_in=sign_in,
     renew=renew,
     sign_out=sign_out,
+    tokens_at_once=8,
     read_token=read_token,
 )
