@@ -133,8 +133,8 @@ class Signer:
             end = _encode_key(key)
             mac = begun.copy()
             mac.update(end)
-            lines.append(binascii.b2a_base64(mac.digest() + beginning + end))
-        return _url_safe(b"".join(lines)).splitlines()
+            lines.append(binascii.b2a_base64(mac.digest() + beginning + end, newline=False))
+        return _url_safe(b"\n".join(lines)).split("\n") if lines else []
 
     def seal(self, body: bytes) -> str:
         """The body as text that nobody else can make"""
