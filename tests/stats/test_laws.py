@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from graph.sources import company, vendor_names
 from tests.gather.test_pages import CASES, history, known_to, laws, vendors
-from tests.stats.small import CALLS
 from tests.support import NOW, Api, Clock, product, run
 
 some = settings(laws, max_examples=max(6, CASES // 4))
@@ -112,7 +112,7 @@ def most_at_once(calls: list[company.Call], since: datetime, until: datetime) ->
     count=st.integers(0, 80),
     days=st.sampled_from([0.02, 0.2, 3.0]),
 )
-def test_traffic_peaks_and_top_lists_are_the_oracles(
+def test_traffic_peaks_and_busy_hours_are_the_oracles(
     sources: list[str], seed: int, count: int, days: float
 ) -> None:
     """Over the vendors that tell the end of every call, in whole seconds."""
@@ -122,11 +122,10 @@ def test_traffic_peaks_and_top_lists_are_the_oracles(
 
     async def work() -> None:
         async with product(*sources, calls=calls, clock=Clock()) as api:
-            top = "topCallers(first: 5) { entries { value calls } }"
             fields = "traffic { value numerator denominator } peakConcurrency { value }"
             stats = await ask(
                 api,
-                f"{fields} {top} fixed: busyHour {{ value since until }} sliding: "
+                f"{fields} fixed: busyHour {{ value since until }} sliding: "
                 f"busyHour(kind: SLIDING) {{ value }} groups {{ keys {{ since until }} {fields} }}",
                 since,
                 until,
@@ -156,18 +155,84 @@ def test_traffic_peaks_and_top_lists_are_the_oracles(
                     best = max(best, sum(overlap(c, *span) for c in told))
                     quarter += timedelta(minutes=15)
                 assert round(stats["sliding"]["value"] * 3600, 3) == best
-            inbound = Counter(
-                c.caller.number
-                for c in told
-                if c.direction == "inbound" and since <= c.started_at < until
+
+    run(work)
+
+
+def ranked(values: Iterable[str | None], first: int) -> list[tuple[str, int]]:
+    """the most frequent, equals by their value"""
+    counted = Counter(value for value in values if value is not None)
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:first]
+
+
+@some
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 120), first=st.sampled_from([1, 3, 50]))
+def test_top_lists_of_every_kind_are_the_oracles(seed: int, count: int, first: int) -> None:
+    """Through Yeastar, which tells of extensions, queues and trunks."""
+    calls = history(seed, count, 5.0)
+    reached = [c for c in calls if c.outcome != "abandoned"]
+    expected = {
+        "topCallers": ranked((c.caller.number for c in calls), first),
+        "topCallees": ranked((c.callee.number for c in calls), first),
+        "topExtensions": ranked(
+            ((c.caller if c.direction == "outbound" else c.callee).number for c in reached), first
+        ),
+        "topQueues": ranked((c.queue.name for c in calls if c.queue), first),
+        "topTrunks": ranked((c.trunk for c in calls), first),
+    }
+
+    async def work() -> None:
+        async with product("yeastar", calls=calls, clock=Clock()) as api:
+            fields = " ".join(
+                f"{name}(first: {first}) {{ entries {{ value calls answered }} sampleSize }}"
+                for name in expected
             )
-            ranked = sorted(inbound.items(), key=lambda item: (-item[1], item[0]))
-            found = [
-                (e["value"], e["calls"])
-                for e in stats["topCallers"]["entries"]
-                if e["value"] in inbound
-            ]
-            assert found == ranked[: len(found)]
+            stats = await ask(api, f"offered {fields}", SINCE, UNTIL)
+            found = {
+                name: [(entry["value"], entry["calls"]) for entry in stats[name]["entries"]]
+                for name in expected
+            }
+            assert found == expected
+            assert stats["topCallers"]["sampleSize"] == stats["offered"] == len(calls)
+            if first == 50:
+                answered = sum(entry["answered"] for entry in stats["topCallers"]["entries"])
+                assert answered == sum(c.answered for c in calls)
+
+    run(work)
+
+
+def rows_at_voicenter(call: company.Call) -> int:
+    """It tells transferred calls, and every third answered outbound one (by click), in two rows"""
+    by_click = call.direction == "outbound" and call.answered and call.number % 3 == 0
+    return 2 if call.transferred or by_click else 1
+
+
+@some
+@given(
+    vendor=st.sampled_from(["yeastar", "voicenter", "portsip"]),
+    seed=st.integers(0, 10_000),
+    count=st.integers(0, 60),
+)
+def test_legs_and_calls_agree_with_the_truth(vendor: str, seed: int, count: int) -> None:
+    """Every leg that its vendor tells of is counted as a leg, and folded into one call."""
+    calls = history(seed, count, 5.0)
+    hops = sum(len(call.legs) for call in calls)
+    legs = {"yeastar": hops, "portsip": hops, "voicenter": sum(map(rows_at_voicenter, calls))}[
+        vendor
+    ]
+    folds = vendor != "portsip"  # it tells calls whole
+
+    async def work() -> None:
+        async with product(vendor, calls=calls, clock=Clock()) as api:
+            fields = "offered legsFolded talkSeconds"
+            whole = await ask(api, fields, SINCE, UNTIL)
+            single = await ask(api, fields, SINCE, UNTIL, ", unit: LEG")
+            assert whole["offered"] == len(calls)
+            assert whole["legsFolded"] == (legs if folds else 0)
+            assert single["offered"] == legs
+            assert single["legsFolded"] == 0
+            if vendor != "voicenter" and calls:
+                assert whole["talkSeconds"] == sum(c.talk_seconds for c in calls)
 
     run(work)
 
@@ -241,20 +306,35 @@ def test_statistics_count_the_calls_that_a_list_shows(
 
 
 @some
-@given(order=st.permutations(list(vendor_names())), size=st.sampled_from([2, 3, 7]))
-def test_the_order_of_reading_does_not_matter(order: list[str], size: int) -> None:
-    """Sources in any order, the first one in pages so small that it comes last."""
-    fields = f"{SUMS} peakConcurrency {{ value since }} topCallers {{ entries {{ value text }} }}"
-    since, until = CALLS[0].started_at, CALLS[-1].started_at + timedelta(hours=1)
+@given(
+    order=st.permutations(list(vendor_names())),
+    seed=st.integers(0, 10_000),
+    count=st.integers(0, 25),
+    sizes=st.tuples(*[st.sampled_from([3, 7, 50])] * 2),
+)
+def test_the_order_of_reading_does_not_matter(
+    order: list[str], seed: int, count: int, sizes: tuple[int, int]
+) -> None:
+    """Sources in any order, some in pages so small that they are read to their end last."""
+    calls = history(seed, count, 1.0)
+    keys = ", groupBy: [SOURCE, HOUR]"
+    fields = (
+        f"{SUMS} peakConcurrency {{ value since }} busyHour {{ value since }} "
+        "serviceLevel { value } topCallers { entries { value text calls } } "
+        "missedNotReturned { value } "
+        f"groups {{ keys {{ value }} {SUMS} peakConcurrency {{ value since }} }}"
+    )
+    paged = dict(zip(("portsip", "vcclive"), sizes, strict=True))
+    slow = [
+        {"vendor": name, "options": {"page_size": paged[name]}} if name in paged else name
+        for name in order
+    ]
 
     async def work() -> None:
-        async with product(*vendor_names(), calls=CALLS, clock=Clock()) as api:
-            plain = await ask(api, fields, since, until)
-        slow = [
-            {"vendor": name, "options": {"page_size": size}} if name == "portsip" else name
-            for name in order
-        ]
-        async with product(*slow, calls=CALLS, clock=Clock()) as api:
-            assert await ask(api, fields, since, until) == plain
+        async with product(*vendor_names(), calls=calls, clock=Clock()) as api:
+            plain = await ask(api, fields, SINCE, UNTIL, keys)
+        patient = {"stats_deadline_ms": 600_000}
+        async with product(*slow, calls=calls, clock=Clock(), server=patient) as api:
+            assert await ask(api, fields, SINCE, UNTIL, keys) == plain
 
     run(work)
