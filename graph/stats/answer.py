@@ -240,12 +240,16 @@ class _Answer:
         return read
 
     def _comparable(self) -> TimeWindow | None:
-        """What every source that the filter means has covered"""
+        """What every source that the filter means has covered, up to the first hole of any"""
+        since = self.made.since
         covered = [outcome.covered for outcome in self.outcomes]
         ends = [window.until for window in covered if window is not None and window.until]
         if not covered or len(ends) < len(covered):
             return None
-        return TimeWindow(since=self.made.since, until=min(ends))
+        holes = [window for outcome in self.outcomes for window in outcome.missing]
+        ends += [hole.since or since for hole in holes if hole.until is None or hole.until > since]
+        until = min(ends)
+        return TimeWindow(since=since, until=until) if until > since else None
 
     def _keys(self, group: Group) -> list[StatsGroupKey]:
         made: list[StatsGroupKey] = []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graph.sources import company
-from tests.stats.small import CALLS, WINDOW
+from tests.stats.small import ANNA, CALLS, ROSA, WINDOW, call
 from tests.support import NOW, Answered, Api, product, run
 
 ASK = "query($f: CallFilter!) {{ stats(filter: $f{arguments}) {{ {fields} }} }}"
@@ -146,6 +146,32 @@ def test_the_deadline_gives_what_was_read_and_says_how_far_that_is() -> None:
                 g["keys"][0]["value"]: g["answerSeizureRatio"]["partial"] for g in stats["groups"]
             }
             assert partial == {"portsip": True, "yeastar": False}
+
+    run(work)
+
+
+def test_what_can_be_compared_ends_before_a_hole() -> None:
+    """Five calls of one second are more than this system ever tells at once."""
+    hours = (5, 4, 4, 4, 4, 4, 2)
+    calls = [
+        call(number, NOW - timedelta(hours=before), "inbound", ROSA, ANNA, ring=5, talk=10)
+        for number, before in enumerate(hours, 1)
+    ]
+
+    async def work() -> None:
+        async with product("yeastar", "voicenter", calls=calls, switches={"voicenter": {"cap": 3}},
+                           ) as api:  # fmt: skip
+            stats = (await ask(api, FIGURES, ", groupBy: [SOURCE]", **SPAN)).data["stats"]
+            holed = {o["source"]["id"]: o for o in stats["outcomes"]}["voicenter"]
+            assert holed["state"] == "TRUNCATED"
+            assert holed["records"] == 2
+            assert not stats["complete"]
+            assert stats["answerSeizureRatio"]["partial"]
+            first = min(hole["since"] for hole in holed["missing"])
+            assert stats["comparableWindow"] == {
+                "since": SPAN["since"].replace("+00:00", "Z"), "until": first,
+            }  # fmt: skip
+            assert first <= "2026-03-04T11:30:00Z" < holed["covered"]["until"]
 
     run(work)
 
