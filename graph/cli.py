@@ -1,4 +1,4 @@
-"""The command line: demo, serve, simulate, check, ask, stats, schema.
+"""The command line: demo, serve, simulate, check, ask, stats, token, schema.
 
 Whatever a person got wrong is one line on standard error and exit code 2.
 """
@@ -19,9 +19,9 @@ import msgspec
 from graph import __version__, config
 from graph.errors import ConfigError
 from graph.gather import check
-from graph.observe import LOG_FORMATS, Trace, write_logs
+from graph.observe import LOG_FORMATS, Trace, log, write_logs
 from graph.schema import build
-from graph.server import examples, figures
+from graph.server import examples, figures, token_command
 from graph.server.app import Graph, create_app
 from graph.server.run import bind, serve_all
 from graph.server.serve import Serving, serve
@@ -191,6 +191,13 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     stats.set_defaults(run=_stats)
 
+    token = commands.add_parser(
+        "token",
+        help="make, list and revoke the tokens that callers show",
+        description="Makes, lists and revokes tokens. The tokens file holds their hashes only.",
+    )
+    token_command.add_arguments(token)
+
     schema = commands.add_parser(
         "schema",
         help="print the schema",
@@ -245,10 +252,18 @@ def _demo(given: argparse.Namespace) -> int:
 
 def _serve(given: argparse.Namespace) -> int:
     settings = config.load(given.config)
-    if not given.insecure and not _loopback(given.host):
-        raise ConfigError(
-            f"nobody has to sign in here, so it listens on this machine's own addresses only, and "
-            f"{given.host} is none; put it behind a proxy that checks who asks, or say --insecure"
+    if not settings.server.asks_who and not _loopback(given.host):
+        if not given.insecure:
+            raise ConfigError(
+                "nobody has to sign in here, so it listens on this machine's own addresses only, "
+                f"and {given.host} is none; set tokens_file or oidc in [server], put it behind a "
+                "proxy that checks who asks, or say --insecure"
+            )
+        log.warning(
+            "--insecure: nobody has to sign in, so everybody who reaches %s:%s reads every call "
+            "and changes every report",
+            given.host,
+            given.port,
         )
     serve(
         Serving(

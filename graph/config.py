@@ -37,6 +37,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     body_timeout_ms: int = 10_000
 
 
+class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[server.oidc]: the OpenID provider whose access tokens are taken."""
+
+    issuer: str
+    audience: str
+    jwks_url: str | None = None
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    leeway_seconds: int = 60
+    name_claim: str = "sub"
+    scope_claim: str = "scope"
+    sources_claim: str | None = None
+    verify_tls: bool | str = True
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[server]"""
 
@@ -52,7 +66,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     limits: Limits = Limits()
     requests_per_minute: int | None = None
     rows_per_minute: int | None = None
+    oidc: OidcSettings | None = None
     allowed_origins: tuple[str, ...] = ()
+    report_email_domains: tuple[str, ...] | None = None
     trusted_proxies: tuple[str, ...] = ()
     root_path: str = ""
     graphiql: bool = False
@@ -64,6 +80,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     metrics_port: int | None = None
     introspection: bool = True
     suggestions: bool = True
+
+    @property
+    def asks_who(self) -> bool:
+        """Callers have to sign in"""
+        return self.tokens_file is not None or self.oidc is not None
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,11 +189,13 @@ def settings(
     """The settings of a parsed file; `file:` paths are relative to `folder`."""
     resolved = _resolve(tree, "", environment, folder)
     _known_keys(resolved, Settings, "")
-    _known_keys(resolved.get("server", {}), ServerSettings, "server.")
-    _known_keys(resolved.get("server", {}).get("limits", {}), Limits, "server.limits.")
     server = resolved.get("server", {})
-    if isinstance(server.get("documents_file"), str):
-        server["documents_file"] = str(folder / server["documents_file"])
+    _known_keys(server, ServerSettings, "server.")
+    for name, kind in (("limits", Limits), ("oidc", OidcSettings)):
+        _known_keys(server.get(name, {}), kind, f"server.{name}.")
+    for name in ("documents_file", "tokens_file"):
+        if isinstance(server.get(name), str):
+            server[name] = str(folder / server[name])
     entries = resolved.get("sources", [])
     if not isinstance(entries, list):
         raise ConfigError("sources must be written as [[sources]] entries")
@@ -243,9 +266,6 @@ _ID = re.compile(r"[a-z0-9-]+")
 
 
 def _check(made: Settings) -> None:
-    if made.server.tokens_file is not None:
-        # Taken in silence it would seem that somebody checks who asks.
-        raise ConfigError("server.tokens_file: this version cannot check who asks; take it out")
     seen: set[str] = set()
     for place, source in enumerate(made.sources, 1):
         where = f"sources[{place}]"

@@ -2,7 +2,9 @@
 
     GraphError
     ├── BadUserInput          the caller must change an argument    → error BAD_USER_INPUT
-    ├── NotAllowed            no token, or not this scope           → error FORBIDDEN
+    ├── NotSignedIn           no token, or none that is good        → HTTP 401, UNAUTHENTICATED
+    ├── SignInUnavailable     nobody can say whether it is good     → HTTP 503, UNAVAILABLE
+    ├── NotAllowed            not this scope                        → error FORBIDDEN
     ├── OverLimit             more than may be asked for            → error LIMIT_EXCEEDED
     │   └── TooManyGroups       statistics with too many groups       → error TOO_MANY_GROUPS
     ├── DocumentUnknown       no persisted document, see there      → PERSISTED_QUERY_NOT_FOUND …
@@ -61,17 +63,41 @@ class BadUserInput(GraphError):
         return {"code": self.code, "argument": self.argument}
 
 
+class NotSignedIn(GraphError):
+    """Nobody knows who asks. `given`: there was a token, and it is not, or no longer, good."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, given: bool = True) -> None:
+        super().__init__(message)
+        self.given = given
+
+
+class SignInUnavailable(GraphError):
+    """Whoever could say whether a token is good does not answer."""
+
+    code = "UNAVAILABLE"
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "retryable": True}
+
+
 class NotAllowed(GraphError):
-    """The caller has no right to ask this; `scope` names the missing one."""
+    """The caller has no right to ask this; `scope` names the missing one.
+
+    `argument` is the one that needs it, if it is not the whole question.
+    """
 
     code = "FORBIDDEN"
 
-    def __init__(self, scope: str, message: str) -> None:
+    def __init__(self, scope: str, message: str, argument: str | None = None) -> None:
         super().__init__(message)
         self.scope = scope
+        self.argument = argument
 
     def extensions(self) -> dict[str, Any]:
-        return {"code": self.code, "scope": self.scope}
+        said = {"code": self.code, "scope": self.scope}
+        return said if self.argument is None else {**said, "argument": self.argument}
 
 
 class OverLimit(GraphError):

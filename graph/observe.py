@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 from collections.abc import Awaitable, Callable
+from copy import copy
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import msgspec
 
@@ -65,7 +67,7 @@ def request_id() -> str:
 
 
 _LETTERS = str.maketrans("0123456789", "ghijkmnpqr")
-_PLAIN = frozenset({"document", "request"})
+_PLAIN = frozenset({"at", "document", "id", "request"})
 """facts that are no text of anybody's, though they may have many digits"""
 
 
@@ -74,6 +76,12 @@ class _Console(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Another handler's formatter may have left the exception's text in it, unmasked.
+        own = copy(record)
+        own.exc_text = None
+        return super().format(own)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         record.message = redact(record.message)
@@ -87,6 +95,21 @@ class _Console(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         return redact(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return redact(super().formatStack(stack_info))
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error at the time."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _given: TextIO) -> None:
+        pass
 
 
 def _word(value: object) -> str:
@@ -119,13 +142,17 @@ LOG_FORMATS = {"console": _Console, "json": _Json}
 
 
 def write_logs(level: str = "INFO", style: str = "console") -> None:
-    """Sends the logs of this process to standard error, redacted.
+    """Sends the logs of this process to standard error, redacted; other handlers stay.
 
     Lines for people leave out what every operation did, unless everything is wanted (DEBUG).
     """
-    handler = logging.StreamHandler()
+    root = logging.getLogger()
+    for before in [one for one in root.handlers if isinstance(one, _StandardError)]:
+        root.removeHandler(before)
+    handler = _StandardError()
     handler.setFormatter(LOG_FORMATS[style]())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    root.addHandler(handler)
+    root.setLevel(level)
     told = style == "json" or level == "DEBUG"
     operations.setLevel(logging.NOTSET if told else logging.WARNING)
 

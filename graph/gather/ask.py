@@ -51,6 +51,7 @@ class Run:
             source.paths,
             self.live.site,
             self.live.manifest.details,
+            self.live.mask_for(trace.caller),
         )
         legs = Stream(
             self.live,

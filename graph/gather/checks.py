@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
-from graph.errors import BadUserInput
+from graph.caller import Caller
+from graph.errors import BadUserInput, NotAllowed
+from graph.privacy import is_pseudonym
 from graph.sources.contract import Condition
+from graph.sources.masks import holds_phone_number
 from graph.types.inputs import CallFilter, camel
 from graph.types.scalars import IntRange
 
@@ -26,12 +29,18 @@ class Check(msgspec.Struct, frozen=True):
     needs: tuple[str, ...]
     test: Test
     condition: Condition
+    pushable: bool = True
+    """a vendor may be told; it compares with what records hold before they are masked"""
 
 
-def checks(filter: CallFilter | None) -> tuple[Check, ...]:
-    """Every condition of the filter that is tested on records; BadUserInput names a wrong one."""
+def checks(filter: CallFilter | None, caller: Caller) -> tuple[Check, ...]:
+    """Every condition of the filter that is tested on records; BadUserInput names a wrong one.
+
+    NotAllowed where it would tell the caller what they may not see.
+    """
     if filter is None:
         return ()
+    _permit(filter, caller)
     made: list[Check] = []
     for name, make in _MAKERS.items():
         value = getattr(filter, name)
@@ -40,10 +49,55 @@ def checks(filter: CallFilter | None) -> tuple[Check, ...]:
                 raise BadUserInput(
                     f"filter.{camel(name)}", "give at least one value, or leave it out"
                 )
-            made.append(make(name, value))
+            check = make(name, value)
+            if not caller.clear and name in (*_WHO, *_LABELS):
+                check = msgspec.structs.replace(check, pushable=False)
+            made.append(check)
     if filter.answered_since is not None or filter.answered_until is not None:
         made.append(_answered(filter.answered_since, filter.answered_until))
     return tuple(made)
+
+
+# ---------------------------------------------------------------- who may ask by what
+
+_WHO = ("number", "caller", "callee", "extension", "did", "agent")
+_LABELS = ("trunk", "queue")
+
+
+def _permit(filter: CallFilter, caller: Caller) -> None:
+    """What a caller sees as a pseudonym can be asked for by whole pseudonyms, and no other way"""
+    if filter.has_recording is not None and "recordings:read" not in caller.scopes:
+        raise NotAllowed(
+            "recordings:read", "this needs the scope recordings:read", "filter.hasRecording"
+        )
+    if caller.clear:
+        return
+    for name in _WHO:
+        for place, value in enumerate(getattr(filter, name) or ()):
+            if not is_pseudonym(value):
+                raise NotAllowed(
+                    "numbers:clear",
+                    "without the scope numbers:clear only whole pseudonyms can be asked for, as "
+                    "answers give them: no numbers, names or prefixes",
+                    f"filter.{name}[{place}]",
+                )
+    for name in _LABELS:
+        for place, value in enumerate(getattr(filter, name) or ()):
+            if holds_phone_number(value):
+                raise NotAllowed(
+                    "numbers:clear",
+                    "without the scope numbers:clear no phone number can be asked for",
+                    f"filter.{name}[{place}]",
+                )
+    for place, condition in enumerate(filter.per_source or ()):
+        for name in ("search", "account", "identity"):
+            if getattr(condition, name) is not None:
+                raise NotAllowed(
+                    "numbers:clear",
+                    "the phone system compares this with numbers and names as they are, which "
+                    "needs the scope numbers:clear",
+                    f"filter.perSource[{place}].{name}",
+                )
 
 
 # ---------------------------------------------------------------- numbers

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -115,9 +115,13 @@ class Signer:
     """Writes and reads cursors with one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        own = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
+        self._own = own = hashlib.sha256(b"cdr-graph cursor\0" + secret).digest()
         # Keyed BLAKE2 (RFC 7693) is a MAC of its own, and takes a fraction of an HMAC's time.
         self._keyed = hashlib.blake2s(key=own, digest_size=_MAC_BYTES)
+
+    def of(self, sight: Sequence[str]) -> Signer:
+        """A signer for one sight: what it seals is, to all others, as if nobody had sealed it"""
+        return Signer(self._own + "\0".join(sight).encode())
 
     def write(self, cursor: Cursor) -> str:
         return self.seal(msgspec.msgpack.encode(cursor))

@@ -127,7 +127,9 @@ async def _finish_source(
             entry.record.logs = None  # a leg has none, and a late part brings them later
             if kind == "record" and resource.legs_of is not None:
                 rows = resource.legs_of(live.site, entry.wire)
-                entry.record.logs = legs_of_call(live, rows, None, sub(paths, "logs"), entry.record)
+                entry.record.logs = legs_of_call(
+                    live, rows, None, sub(paths, "logs"), entry.record, loaders.trace.caller
+                )
     work = [_fill(live, resource, entry, kind, paths, loaders) for entry in entries]
     if part_names(resource, paths) or "record" in wanted:
         await asyncio.gather(*work)
@@ -155,12 +157,20 @@ async def _fill(
             if isinstance(found, SourceError)
             else resource.parts[name].values(live.site, found.rows)
         )
-        set_part(entry.record, resource, name, values, paths)
+        mask = live.mask_for(loaders.trace.caller)
+        set_part(entry.record, resource, name, values, paths, mask)
         if resource.legs_part == name and "logs" in first and kind == "record":
             entry.record.logs = (
                 found
                 if isinstance(found, SourceError)
-                else legs_of_call(live, found.rows, found.raws, sub(paths, "logs"), entry.record)
+                else legs_of_call(
+                    live,
+                    found.rows,
+                    found.raws,
+                    sub(paths, "logs"),
+                    entry.record,
+                    loaders.trace.caller,
+                )
             )
     if "record" in first and kind == "log":
         entry.record.record = await _call_of(live, resource, entry, paths, loaders)
@@ -210,7 +220,12 @@ async def look_up(
     read_paths = leg_paths(wanted) if folded else wanted
     target: type = CallLog if folded or kind == "log" else CallRecord
     convert: Callable[[Any, Any], Any] = compiled(
-        target, resource.fields, read_paths, live.site, live.manifest.details
+        target,
+        resource.fields,
+        read_paths,
+        live.site,
+        live.manifest.details,
+        live.mask_for(loaders.trace.caller),
     )
     requests = [] if resource.locate is None else resource.locate(live.site, row)
     rows: list[Row] = []

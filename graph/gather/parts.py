@@ -8,13 +8,15 @@ from typing import Any
 
 import strawberry
 
-from graph.errors import OverLimit
+from graph.caller import Caller
+from graph.errors import OverLimit, SourceError
 from graph.gather import keys
 from graph.gather.keys import Kind
 from graph.gather.plan import NEEDS, Plan, SourcePlan
 from graph.observe import Trace
 from graph.sources.contract import Resource
 from graph.sources.convert import compiled, convert_rows, heads
+from graph.sources.masks import Mask
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
 
@@ -61,7 +63,12 @@ def check_late_parts(plan: Plan, trace: Trace) -> None:
 
 
 def set_part(
-    record: Any, resource: Resource, name: str, values: Mapping[str, Any], paths: frozenset[str]
+    record: Any,
+    resource: Resource,
+    name: str,
+    values: Mapping[str, Any],
+    paths: frozenset[str],
+    mask: Mask | None,
 ) -> None:
     """Gives the record the fields of a late part that were asked for"""
     first = heads(paths)
@@ -71,7 +78,10 @@ def set_part(
             holder = record
             for step in steps:
                 holder = getattr(holder, step)
-            setattr(holder, last, values[field.path])
+            value = values[field.path]
+            if mask is not None and not isinstance(value, SourceError):
+                value = mask.changed(type(holder), last, value)
+            setattr(holder, last, value)
 
 
 def label(record: Any, live: LiveSource, kind: Kind, row: str, paths: frozenset[str]) -> None:
@@ -87,15 +97,18 @@ def legs_of_call(
     raws: Sequence[Any] | None,
     paths: frozenset[str],
     call: CallRecord,
+    caller: Caller,
 ) -> list[CallLog]:
     """The legs of a call, out of wire rows that hold their late parts, in the order they began."""
-    resource = live.manifest.logs
-    convert = compiled(CallLog, resource.fields, paths | NEEDS, live.site, live.manifest.details)
+    resource, mask = live.manifest.logs, live.mask_for(caller)
+    details = live.manifest.details
+    convert = compiled(CallLog, resource.fields, paths | NEEDS, live.site, details, mask)
     made, _ = convert_rows(convert, rows, raws)
     for name in part_names(resource, paths):
         for leg, wire in zip(made, rows, strict=True):
             if leg is not None:
-                set_part(leg, resource, name, resource.parts[name].values(live.site, [wire]), paths)
+                values = resource.parts[name].values(live.site, [wire])
+                set_part(leg, resource, name, values, paths, mask)
     legs = [
         (leg, wire)
         for leg, wire in zip(made, rows, strict=True)

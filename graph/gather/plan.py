@@ -139,7 +139,7 @@ def page(
     if unit is CallUnit.UNKNOWN:
         raise BadUserInput("unit", "`unit` is CALL or LEG")
     filter = filter or CallFilter()
-    tests = checks(filter)
+    tests = checks(filter, trace.caller)
     now = trace.timer.now()
     since, until = window(filter)
     question = keys.question_hash(kind, unit.value, newest_first, plain(filter))
@@ -284,8 +284,9 @@ def _source(
                 f"has: {reason}",
             )
         how = resource.exactness(live.site, test.condition)
-        if folded:
-            how = Exactness.NONE  # a leg that does not match may belong to a call that does
+        if folded or not test.pushable:
+            # A leg that does not match may belong to a call that does.
+            how = Exactness.NONE
         if how is not Exactness.NONE:
             conditions.append(test.condition)
         exact = exact and how is Exactness.EXACT

@@ -70,7 +70,7 @@ async def page(
         if isinstance(whole, SourceError):
             outcomes.append(outcome_of(live, whole, trace, records=0))
             continue
-        own, undone = converted(live, asked.kind, whole.rows, asked.paths, asked.order)
+        own, undone = converted(live, asked.kind, whole.rows, asked.paths, asked.order, reading)
         found += [entry for entry in own if test is None or test(entry.record)]
         outcomes.append(_answered(live, whole, undone, reading))
     failing = outcomes + [o for o in unasked if o.state is not OutcomeState.UNSUPPORTED]
@@ -124,7 +124,7 @@ async def entry(
         raise failure(live, found, reading.trace)
     if not found.rows:
         return None
-    made = entries(live, kind, found.rows, paths)
+    made = entries(live, kind, found.rows, paths, reading)
     if not made:
         return None
     await finish(made, kind, paths, reading)

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -78,12 +78,13 @@ class _Kept(msgspec.Struct):
 class Writes:
     """The writes of this process that are under way, and what became of those with a key."""
 
-    def __init__(self, timer: Timer) -> None:
+    def __init__(self, timer: Timer, email_domains: rules.Domains = None) -> None:
+        self.email_domains = email_domains
         self._timer = timer
-        self._under_way: set[asyncio.Task[Result]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._kept: dict[tuple[str, str], _Kept] = {}
 
-    async def see_through(self, work: Awaitable[Result]) -> Result:
+    async def see_through(self, work: Awaitable[T]) -> T:
         """What the work gives; it goes on to its end though its caller may be cancelled"""
         return await asyncio.shield(self._start(work))
 
@@ -129,8 +130,8 @@ class Writes:
         """Waits for what is under way; each has a deadline of its own."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _start(self, work: Awaitable[Result]) -> asyncio.Task[Result]:
-        async def outer() -> Result:
+    def _start(self, work: Awaitable[T]) -> asyncio.Task[T]:
+        async def outer() -> T:
             return await work
 
         task = asyncio.create_task(outer())
@@ -138,7 +139,7 @@ class Writes:
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[Result]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             # Whoever asked may have gone; then nobody is left to hear of a failure.
@@ -155,7 +156,7 @@ class Writes:
 async def create(given: CreateCallReportInput, reading: Reading, writes: Writes) -> Created:
     """What became of a new report; SourcesFailed where nothing was sent, and may be again"""
     source, live, errors = _source(given, reading)
-    errors = [*errors, *rules.of_create(given)]
+    errors = [*errors, *rules.of_create(given, writes.email_domains)]
     if errors or live is None:
         return Created(Result(WriteOutcome.REFUSED, tuple(errors)), source)
     draft = rules.draft_of(given)
@@ -217,7 +218,7 @@ def _look_for_new(live: LiveSource, draft: ReportDraft) -> str:
 async def update(given: UpdateCallReportInput, reading: Reading, writes: Writes) -> Result:
     """What became of changing a report. It is read first, since its type decides on its filter."""
     node = keys.read_id(given.id, "input.id")
-    errors = rules.of_update(given)
+    errors = rules.of_update(given, writes.email_domains)
     report: CallReport | None = await answer.entry(node, ("report",), frozenset(), reading)
     live = reading.seen(node.source)
     if report is None or live is None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from graph.errors import OverLimit, SourceError
 from graph.gather import keys
 from graph.gather.ask import attempt
-from graph.gather.parts import part_names
+from graph.gather.parts import part_names, set_part
 from graph.reports.cron import next_runs
 from graph.reports.link import files_of
 from graph.reports.order import USUAL, Order, Place, place_of
@@ -34,14 +34,20 @@ class Entry(NamedTuple):
 
 
 def converted(
-    live: LiveSource, kind: Kind, rows: Sequence[Any], paths: frozenset[str], order: Order
+    live: LiveSource,
+    kind: Kind,
+    rows: Sequence[Any],
+    paths: frozenset[str],
+    order: Order,
+    reading: Reading,
 ) -> tuple[list[Entry], int]:
     """The rows as entries with their places, and how many could not be converted"""
     resource = resource_of(live, kind)
     # What orders and filters a list is on every record; the late parts only where selected.
     own = frozenset(field.path for field in resource.fields if field.part is None)
+    mask = live.mask_for(reading.trace.caller)
     convert: Callable[[Any, Any], Any] = compiled(
-        _TARGETS[kind], resource.fields, paths | own, live.site
+        _TARGETS[kind], resource.fields, paths | own, live.site, mask=mask
     )
     made, undone = convert_rows(convert, rows, None)
     return [
@@ -52,15 +58,17 @@ def converted(
 
 
 def entries(
-    live: LiveSource, kind: Kind, rows: Sequence[Any], paths: frozenset[str]
+    live: LiveSource, kind: Kind, rows: Sequence[Any], paths: frozenset[str], reading: Reading
 ) -> list[Entry]:
     """Rows of one source as entries in the usual order of their list, not yet finished"""
-    return converted(live, kind, rows, paths, USUAL[kind])[0]
+    return converted(live, kind, rows, paths, USUAL[kind], reading)[0]
 
 
-def records(live: LiveSource, kind: Kind, rows: Sequence[Any], paths: frozenset[str]) -> list[Any]:
+def records(
+    live: LiveSource, kind: Kind, rows: Sequence[Any], paths: frozenset[str], reading: Reading
+) -> list[Any]:
     """Rows of one source as records, not yet finished"""
-    return [one.record for one in entries(live, kind, rows, paths)]
+    return [one.record for one in entries(live, kind, rows, paths, reading)]
 
 
 # ---------------------------------------------------------------- finishing
@@ -76,7 +84,7 @@ async def finish(
         record.source = one.live.told
         record.id = keys.write_id(kind, one.live.id, record.native_id, None)
         if kind == "completed":
-            record.file_url = f"/reports/{record.id}/file"
+            record.file_url = reading.addresses.write(record.id, reading.trace.caller)
         elif "next_runs" in wanted:
             now = reading.trace.timer.now()
             record.next_runs = next_runs(record.cron_expression, one.live.site.zone, now)
@@ -133,8 +141,7 @@ async def _fill(one: Entry, paths: frozenset[str], reading: Reading) -> None:
         if isinstance(found, SourceError)
         else resource.parts[name].values(one.live.site, found.rows)
     )
-    for path in late:
-        setattr(one.record, path, values[path])
+    set_part(one.record, resource, name, values, paths, one.live.mask_for(reading.trace.caller))
 
 
 async def _link(one: Entry, paths: frozenset[str], reading: Reading) -> None:
@@ -149,13 +156,13 @@ async def _link(one: Entry, paths: frozenset[str], reading: Reading) -> None:
             for path in paths
             if path.startswith("completed.nodes.")
         )
-        made = entries(live, "completed", completed.rows, below)
+        made = entries(live, "completed", completed.rows, below, reading)
         await finish(made, "completed", below, reading)
         made.sort(key=lambda entry: entry.place, reverse=True)
         return files_of(
             reports_of(live),
             one.record,
-            records(live, "report", own.rows, frozenset()),
+            records(live, "report", own.rows, frozenset(), reading),
             [entry.record for entry in made],
             truncated=own.truncated or completed.truncated,
         )

@@ -51,7 +51,7 @@ async def download(id: str, range: str | None, reading: Reading) -> AsyncIterato
     found = await attempt(reading.detail(live, "completed", node.row))
     if isinstance(found, SourceError):
         raise failure(live, found, reading.trace)
-    made = entries(live, "completed", found.rows, frozenset())
+    made = entries(live, "completed", found.rows, frozenset(), reading)
     location = reports_of(live).file(live.site, made[0].wire) if made else None
     if location is None:
         yield None

@@ -108,13 +108,13 @@ async def _read(
 ) -> _Look:
     """The report first, then its files, so that none is missed that came just before its end"""
     found = await reading.detail(live, "report", row)
-    reports = records(live, "report", found.rows, frozenset())
+    reports = records(live, "report", found.rows, frozenset(), reading)
     report = reports[0] if reports else None
     of = report or before
     if of is None:
         return _Look(None, [])
     whole = await reading.whole(live, "completed")
-    made = entries(live, "completed", whole.rows, paths)
+    made = entries(live, "completed", whole.rows, paths, reading)
     own = [one for one in made if fits(of, one.record)]
     await finish(own, "completed", paths, reading)
     own.sort(key=lambda one: one.place)

@@ -10,6 +10,7 @@ from graph.errors import SourceError, SourceMalformed
 from graph.gather.ask import attempt
 from graph.gather.cost import ONE
 from graph.observe import Trace
+from graph.reports.address import Addresses
 from graph.sources.contract import Ask, Condition, Found, Page, Reply, Reports, Resource, RowKey
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
@@ -45,9 +46,10 @@ def resource_of(live: LiveSource, kind: Kind) -> Resource:
 class Reading:
     """What one operation has read, or is reading, of reports."""
 
-    def __init__(self, sources: Sources, trace: Trace) -> None:
+    def __init__(self, sources: Sources, trace: Trace, addresses: Addresses) -> None:
         self.sources = sources
         self.trace = trace
+        self.addresses = addresses
         self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
 
     def seen(self, source: str) -> LiveSource | None:

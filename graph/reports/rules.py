@@ -43,6 +43,8 @@ from graph.types.report_words import (
 from graph.types.scalars import TimeWindow
 
 Errors = Iterator[UserError]
+Domains = frozenset[str] | None
+"""the domains, in lower case, to whose addresses reports may be sent; None: any"""
 
 _LONGEST_EMAIL = 128
 _LONGEST_NAME = 256
@@ -89,9 +91,9 @@ def wrong(field: str | None, code: UserErrorCode, message: str) -> UserError:
 # ---------------------------------------------------------------- whole inputs
 
 
-def of_create(given: CreateCallReportInput) -> list[UserError]:
+def of_create(given: CreateCallReportInput, domains: Domains) -> list[UserError]:
     """All that is wrong with a new report, as far as its source need not be known"""
-    errors = [*_name(given.name), *_type(given.type), *_email(given.email)]
+    errors = [*_name(given.name), *_type(given.type), *_email(given.email, domains)]
     errors += [*_format(given.format), *_range(given.range), *_cron(given.cron_expression)]
     errors += [*_filter(given.filter), *_fits(given.filter, given.type)]
     key = given.idempotency_key
@@ -100,7 +102,7 @@ def of_create(given: CreateCallReportInput) -> list[UserError]:
     return errors
 
 
-def of_update(given: UpdateCallReportInput) -> list[UserError]:
+def of_update(given: UpdateCallReportInput, domains: Domains) -> list[UserError]:
     """All that is wrong with the changes of a report, as far as its type need not be known"""
     changes = (given.name, given.email, given.format, given.range, given.filter)
     errors: list[UserError] = []
@@ -109,7 +111,7 @@ def of_update(given: UpdateCallReportInput) -> list[UserError]:
     if given.name is not None:
         errors += _name(given.name)
     if given.email is not None:
-        errors += _email(given.email)
+        errors += _email(given.email, domains)
     if given.format is not None:
         errors += _format(given.format)
     if given.range is not None:
@@ -167,7 +169,7 @@ def _unknown(field: str) -> UserError:
     return wrong(field, UserErrorCode.UNKNOWN_VALUE, "UNKNOWN is only told, never asked for")
 
 
-def _email(given: str) -> Errors:
+def _email(given: str, domains: Domains) -> Errors:
     if not given.strip():
         yield wrong("email", UserErrorCode.BLANK, "`email` must not be empty")
         return
@@ -178,6 +180,12 @@ def _email(given: str) -> Errors:
     if _EMAIL.fullmatch(given) is None:
         yield wrong(
             "email", UserErrorCode.INVALID_EMAIL, "this does not look like name@example.com"
+        )
+    elif domains is not None and given.rpartition("@")[2].lower() not in domains:
+        yield wrong(
+            "email",
+            UserErrorCode.EMAIL_NOT_ALLOWED,
+            "reports are not sent to addresses of this domain",
         )
 
 

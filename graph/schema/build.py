@@ -17,7 +17,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from graph.errors import GraphError
-from graph.observe import log
+from graph.observe import log, request_id
 from graph.schema.compiled.executor import compiling
 from graph.schema.context import Context
 from graph.schema.documents import check_variables
@@ -73,7 +73,7 @@ class GraphSchema(Schema):
     ) -> None:
         asked: Context | None = None if execution_context is None else execution_context.context
         for error in errors:
-            present(error, None if asked is None else asked.request_id)
+            present(error, request_id() if asked is None else asked.request_id)
             if asked is not None and not asked.settings.suggestions:
                 error.message = error.message.partition(" Did you mean")[0]
 
@@ -88,10 +88,10 @@ _NO_OPERATION = (
 _LONGEST_MESSAGE = 1000
 
 
-def present(error: GraphQLError, request_id: str | None = None) -> None:
+def present(error: GraphQLError, request_id: str) -> None:
     """Makes an error fit to be seen: our own as they are, an unexpected one as INTERNAL.
 
-    `request_id` is what the caller and the log call the request by.
+    Of that the log has the details; `request_id` is what the caller and the log call the request.
     """
     cause = error.original_error
     if cause is None or isinstance(cause, _NO_OPERATION):
@@ -103,12 +103,10 @@ def present(error: GraphQLError, request_id: str | None = None) -> None:
     if isinstance(cause, GraphError):
         error.extensions = {**(error.extensions or {}), **cause.extensions()}
         return
-    named = "" if request_id is None else f" (request {request_id})"
+    named = f" (request {request_id})"
     log.error("unexpected %s at %s%s", type(cause).__name__, error.path, named, exc_info=cause)
     error.message = f"something unexpected went wrong; the server's log has the details{named}"
-    error.extensions = {"code": "INTERNAL"}
-    if request_id is not None:
-        error.extensions["requestId"] = request_id
+    error.extensions = {"code": "INTERNAL", "requestId": request_id}
 
 
 def build(*, compiled: bool = True, federation: bool = False) -> GraphSchema:

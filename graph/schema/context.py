@@ -17,7 +17,9 @@ from graph.gather.lookup import Loaders
 from graph.gather.watch import Watches
 from graph.metrics import Metrics
 from graph.observe import Cost, Timer, Trace, request_id
+from graph.reports.address import Addresses
 from graph.reports.commands import Writes
+from graph.reports.reading import Reading
 from graph.schema.documents import Document, Documents
 from graph.schema.purses import Purses
 from graph.schema.streams import Streams
@@ -39,6 +41,7 @@ class Context:
         watches: Watches,
         streams: Streams,
         writes: Writes,
+        addresses: Addresses,
         documents: Documents,
         metrics: Metrics,
         purses: Purses,
@@ -52,6 +55,7 @@ class Context:
         self.kind: str | None = None
         """query, mutation or subscription; None until it is known"""
         self.request_id = _request_id(request)
+        self.addresses = addresses
         self.documents = documents
         self.document: Document | None = None
         """the query text that is being executed"""
@@ -109,6 +113,10 @@ class Context:
     def lookups(self) -> Loaders:
         """the loaders that all lookups of this operation share"""
         return Loaders(self.sources, self.trace())
+
+    def reading(self, trace: Trace | None = None) -> Reading:
+        """What one field reads of reports"""
+        return Reading(self.sources, trace or self.trace(), self.addresses)
 
     def fresh_trace(self) -> Trace:
         """A trace of its own, for work that goes on after this operation's deadline"""

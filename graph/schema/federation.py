@@ -19,9 +19,10 @@ from graph.errors import BadUserInput
 from graph.gather import answer
 from graph.gather.keys import Kind
 from graph.reports import reading
-from graph.schema import reports, selection
+from graph.schema import reports
 from graph.schema.context import Info
-from graph.schema.query import Query, permit, source_by_id
+from graph.schema.query import Query, source_by_id
+from graph.schema.rights import permit, permit_kind
 from graph.types.call import CallLog, CallRecord
 from graph.types.report import CallReport, CompletedCallReport
 from graph.types.source import Source
@@ -103,14 +104,13 @@ async def _entity(info: Info, representation: object, argument: str) -> Any:
         reference = msgspec.convert(representation, Reference)
     except msgspec.ValidationError:
         raise BadUserInput(argument, "it must have a `__typename` and an `id`") from None
-    kind, wanted = reference.kind, f"{argument}.id"
+    kind, wanted, paths = reference.kind, f"{argument}.id", permit(info).paths
     if kind in CALLS:
-        context = info.context
-        paths = selection.of(info._raw_info).paths  # noqa: SLF001
-        permit(context, paths)
-        return await answer.entry(reference.id, CALLS[kind], paths, context.lookups, wanted)
+        permit_kind(info, CALLS[kind][0])
+        return await answer.entry(reference.id, CALLS[kind], paths, info.context.lookups, wanted)
     if kind in REPORTS:
-        return await reports.entry(info, reference.id, REPORTS[kind], wanted)
+        permit_kind(info, REPORTS[kind][0])
+        return await reports.entry(info, reference.id, REPORTS[kind], wanted, paths)
     if kind == "Source":
         return source_by_id(info.context, reference.id)
     raise BadUserInput(f"{argument}.__typename", f"the entities are {', '.join(ENTITIES)}")

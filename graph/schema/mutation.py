@@ -10,8 +10,9 @@ from graph.gather import keys
 from graph.reports import answer, commands
 from graph.reports.commands import Result
 from graph.schema import selection
+from graph.schema.audit import Audited
 from graph.schema.context import Info
-from graph.schema.reports import WRITE, permit, reading
+from graph.schema.rights import permit
 from graph.types.report_inputs import (
     CreateCallReportInput,
     CreateCallReportPayload,
@@ -31,15 +32,16 @@ _SENT_ONCE = " It is sent once and never repeated by this server; see `outcome`.
 @strawberry.type(description="Everything that can be changed.")
 class Mutation:
     @strawberry.mutation(
-        description="Creates a report, which runs now or by a schedule." + _SENT_ONCE
+        description="Creates a report, which runs now or by a schedule." + _SENT_ONCE,
+        extensions=[Audited()],
     )
     async def create_call_report(
         self,
         info: Info,
         input: Annotated[CreateCallReportInput, _about(description="The new report.")],
     ) -> CreateCallReportPayload | None:
-        permit(info.context, WRITE)
-        made = await commands.create(input, reading(info.context), info.context.writes)
+        permit(info)
+        made = await commands.create(input, info.context.reading(), info.context.writes)
         result = made.result
         node = None
         if result.row is not None and made.source is not None:
@@ -53,7 +55,9 @@ class Mutation:
             idempotency=made.idempotency,
         )
 
-    @strawberry.mutation(description="Changes a report; its type cannot change." + _SENT_ONCE)
+    @strawberry.mutation(
+        description="Changes a report; its type cannot change." + _SENT_ONCE, extensions=[Audited()]
+    )
     async def update_call_report(
         self,
         info: Info,
@@ -61,8 +65,8 @@ class Mutation:
             UpdateCallReportInput, _about(description="The report, and what is to change.")
         ],
     ) -> UpdateCallReportPayload | None:
-        permit(info.context, WRITE)
-        result = await commands.update(input, reading(info.context), info.context.writes)
+        permit(info)
+        result = await commands.update(input, info.context.reading(), info.context.writes)
         return UpdateCallReportPayload(
             outcome=result.outcome,
             user_errors=list(result.errors),
@@ -70,15 +74,18 @@ class Mutation:
             call_report=await _report(info, result, keys.read_id(input.id, "input.id")),
         )
 
-    @strawberry.mutation(description="Destroys a report; the files it made stay." + _SENT_ONCE)
+    @strawberry.mutation(
+        description="Destroys a report; the files it made stay." + _SENT_ONCE,
+        extensions=[Audited()],
+    )
     async def destroy_call_report(
         self,
         info: Info,
         input: Annotated[DestroyCallReportInput, _about(description="The report to destroy.")],
     ) -> DestroyCallReportPayload | None:
-        permit(info.context, WRITE)
+        permit(info)
         result = await commands.destroy(
-            input.id, "report", reading(info.context), info.context.writes
+            input.id, "report", info.context.reading(), info.context.writes
         )
         return DestroyCallReportPayload(
             outcome=result.outcome,
@@ -87,7 +94,9 @@ class Mutation:
             destroyed_id=_destroyed(input.id, result),
         )
 
-    @strawberry.mutation(description="Destroys a finished report and its file." + _SENT_ONCE)
+    @strawberry.mutation(
+        description="Destroys a finished report and its file." + _SENT_ONCE, extensions=[Audited()]
+    )
     async def destroy_completed_call_report(
         self,
         info: Info,
@@ -96,9 +105,9 @@ class Mutation:
             _about(description="The finished report to destroy."),
         ],
     ) -> DestroyCompletedCallReportPayload | None:
-        permit(info.context, WRITE)
+        permit(info)
         result = await commands.destroy(
-            input.id, "completed", reading(info.context), info.context.writes
+            input.id, "completed", info.context.reading(), info.context.writes
         )
         return DestroyCompletedCallReportPayload(
             outcome=result.outcome,
@@ -120,4 +129,6 @@ async def _report(info: Info, result: Result, node: keys.NodeId | None) -> Any:
     selected = selection.of(info._raw_info)  # noqa: SLF001
     if result.outcome is not WriteOutcome.DONE or node is None or not selected.has("call_report"):
         return None
-    return await answer.entry_or_failure(node, selected.below("call_report"), reading(info.context))
+    return await answer.entry_or_failure(
+        node, selected.below("call_report"), info.context.reading()
+    )

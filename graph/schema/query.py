@@ -7,14 +7,13 @@ from typing import Any
 
 import strawberry
 
-from graph.errors import BadUserInput, NotAllowed
+from graph.errors import BadUserInput
 from graph.gather import answer, keys, plan
 from graph.gather.explain import plan_facts
 from graph.gather.keys import NodeId
 from graph.gather.lookup import Loaders
 from graph.gather.parts import closed
 from graph.gather.plan import ListKind
-from graph.schema import selection
 from graph.schema import stats as statistics
 from graph.schema.arguments import (
     After,
@@ -35,6 +34,7 @@ from graph.schema.arguments import (
 )
 from graph.schema.context import Context, Info
 from graph.schema.reports import ReportQuery, entry
+from graph.schema.rights import permit, permit_kind
 from graph.types.answer import CallLogConnection, CallRecordConnection, CallRecordLookup
 from graph.types.call import CallLog, CallRecord, CallUnit, Node
 from graph.types.inputs import AskOptions, CallFilter, CallOrder, CallRecordRef
@@ -57,9 +57,8 @@ async def _page(
     options: AskOptions | None,
 ) -> CallRecordConnection | CallLogConnection:
     context: Context = info.context
-    selected = selection.of(info._raw_info)  # noqa: SLF001  # Strawberry has no other way to it
+    selected = permit(info)
     paths = closed(selected.below("nodes", "edges.node"))
-    permit(context, paths)
     trace = context.trace(options)
     made = plan.page(
         context.sources,
@@ -90,22 +89,10 @@ async def _page(
             context.plans.append(plan_facts(made, trace, field))
 
 
-def permit(context: Context, paths: frozenset[str]) -> None:
-    """NotAllowed before anybody is asked, if the selection needs a scope the caller lacks"""
-    for scope, heads in (("raw:read", ("raw",)), ("recordings:read", ("recording",))):
-        wanted = any(step in heads for path in paths for step in path.split("."))
-        if wanted and scope not in context.caller.scopes:
-            raise NotAllowed(scope, f"selecting `{heads[0]}` needs the scope {scope}")
-
-
 def read_ref(ref: CallRecordRef) -> tuple[NodeId, bool]:
     """The reference that was given, of the two ways to give one, and whether its start is exact"""
     native = ref.native if ref.native is not strawberry.UNSET else None
     return answer.read_ref(None if native is not None else ref.id, native), native is None
-
-
-def _entry_paths(info: Info) -> frozenset[str]:
-    return selection.of(info._raw_info).paths  # noqa: SLF001
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -148,11 +135,9 @@ class Query(ReportQuery):
 
     @strawberry.field(description="One call by its id; null if there is none.")
     async def call_record(self, info: Info, id: Id) -> CallRecord | None:
-        context = info.context
-        paths = _entry_paths(info)
-        permit(context, paths)
+        paths = permit(info).paths
         found: CallRecord | None = await answer.entry(
-            id, ("record", "leg"), paths, context.lookups, "id"
+            id, ("record", "leg"), paths, info.context.lookups, "id"
         )
         return found
 
@@ -160,11 +145,9 @@ class Query(ReportQuery):
         description="Looks for one call, also one that its phone system may still be preparing."
     )
     async def call_record_lookup(self, info: Info, ref: Ref) -> CallRecordLookup | None:
-        context = info.context
-        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
-        permit(context, paths)
+        paths = permit(info).below("record")
         node, exact = read_ref(ref)
-        return await answer.lookup(node, paths, context.lookups, exact=exact)
+        return await answer.lookup(node, paths, info.context.lookups, exact=exact)
 
     @strawberry.field(description="Entries of call logs, usually the legs of calls." + _LIST)
     async def call_logs(
@@ -186,10 +169,8 @@ class Query(ReportQuery):
 
     @strawberry.field(description="One call log entry by its id; null if there is none.")
     async def call_log(self, info: Info, id: Id) -> CallLog | None:
-        context = info.context
-        paths = _entry_paths(info)
-        permit(context, paths)
-        found: CallLog | None = await answer.entry(id, ("log",), paths, context.lookups, "id")
+        paths = permit(info).paths
+        found: CallLog | None = await answer.entry(id, ("log",), paths, info.context.lookups, "id")
         return found
 
     @strawberry.field(
@@ -206,10 +187,12 @@ class Query(ReportQuery):
         time_zone: TimeZone = "UTC",
         options: Options = None,
     ) -> Stats | None:
+        permit(info)
         return await statistics.stats(info, filter, unit, group_by, time_zone, options)
 
     @strawberry.field(description="The configured sources, in the order of the configuration.")
     async def sources(self, info: Info) -> list[Source]:
+        permit(info)
         return [
             told for told in info.context.sources.told if info.context.caller.sees(str(told.id))
         ]
@@ -218,6 +201,7 @@ class Query(ReportQuery):
         description="One source by its id in the configuration; null if there is none."
     )
     async def source(self, info: Info, id: SourceId) -> Source | None:
+        permit(info)
         return source_by_id(info.context, id)
 
 
@@ -230,12 +214,11 @@ def source_by_id(context: Context, id: str) -> Source | None:
 
 
 async def _node(info: Info, id: str, argument: str) -> Node | None:
-    context = info.context
-    if keys.read_id(id, argument).kind in ("report", "completed"):
-        return await entry(info, id, ("report", "completed"), argument)
-    paths = _entry_paths(info)
-    permit(context, paths)
+    paths, kind = permit(info).paths, keys.read_id(id, argument).kind
+    permit_kind(info, kind)
+    if kind in ("report", "completed"):
+        return await entry(info, id, ("report", "completed"), argument, paths)
     found: Node | None = await answer.entry(
-        id, ("record", "leg", "log"), paths, context.lookups, argument
+        id, ("record", "leg", "log"), paths, info.context.lookups, argument
     )
     return found

@@ -10,10 +10,10 @@ from graph.errors import NotAllowed
 from graph.gather import keys, plan
 from graph.reports import answer
 from graph.reports.order import Question
-from graph.reports.reading import Kind, Reading
-from graph.schema import selection
+from graph.reports.reading import Kind
 from graph.schema.arguments import After, First, Id, Options
-from graph.schema.context import Context, Info
+from graph.schema.context import Info
+from graph.schema.rights import CLEAR, permit
 from graph.types.inputs import AskOptions
 from graph.types.report import (
     CallReport,
@@ -51,19 +51,6 @@ CompletedOrder = Annotated[
     _about(description="The order of the list. Without it: NEWEST_FIRST."),
 ]
 
-READ, WRITE = "reports:read", "reports:write"
-
-
-def permit(context: Context, scope: str) -> None:
-    """NotAllowed before anybody is asked, if the caller lacks the scope"""
-    if scope not in context.caller.scopes:
-        raise NotAllowed(scope, f"this needs the scope {scope}")
-
-
-def reading(context: Context) -> Reading:
-    """What one field reads of reports"""
-    return Reading(context.sources, context.trace())
-
 
 @strawberry.type(description="Everything that can be asked about reports.")
 class ReportQuery:
@@ -88,7 +75,7 @@ class ReportQuery:
 
     @strawberry.field(description="One report definition by its id; null if there is none.")
     async def call_report(self, info: Info, id: Id) -> CallReport | None:
-        found = await entry(info, id, ("report",), "id")
+        found = await entry(info, id, ("report",), "id", permit(info).paths)
         assert not isinstance(found, CompletedCallReport)
         return found
 
@@ -114,21 +101,18 @@ class ReportQuery:
 
     @strawberry.field(description="One finished report by its id; null if there is none.")
     async def completed_call_report(self, info: Info, id: Id) -> CompletedCallReport | None:
-        found = await entry(info, id, ("completed",), "id")
+        found = await entry(info, id, ("completed",), "id", permit(info).paths)
         assert not isinstance(found, CallReport)
         return found
 
 
 async def entry(
-    info: Info, id: str, kinds: tuple[Kind, ...], argument: str
+    info: Info, id: str, kinds: tuple[Kind, ...], argument: str, paths: frozenset[str]
 ) -> CallReport | CompletedCallReport | None:
     """The report or file of an id, with what is selected of it"""
-    context = info.context
-    permit(context, READ)
     node = keys.read_id(id, argument)
-    paths = selection.of(info._raw_info).paths  # noqa: SLF001
     found: CallReport | CompletedCallReport | None = await answer.entry(
-        node, kinds, paths, reading(context)
+        node, kinds, paths, info.context.reading()
     )
     return found
 
@@ -144,13 +128,18 @@ async def _page(
     after: str | None,
     options: AskOptions | None,
 ) -> CallReportConnection | CompletedCallReportConnection:
-    context = info.context
-    permit(context, READ)
+    context, selected = info.context, permit(info)
+    if search is not None and not context.caller.clear:
+        raise NotAllowed(
+            CLEAR,
+            f"the phone system searches in names as they are, which needs the scope {CLEAR}",
+            "search",
+        )
     wanted = plan.page_arguments(first, after, None, None, context.settings.max_page_size)
-    paths = selection.of(info._raw_info).below("nodes", "edges.node")  # noqa: SLF001
+    paths = selected.below("nodes", "edges.node")
     ids = None if sources is None else [str(source) for source in sources]
     asked = Question(kind, ids, search, filter, order, wanted, paths)
-    own = Reading(context.sources, context.trace(options))
+    own = context.reading(context.trace(options))
     chosen = options or AskOptions()
     made = await answer.page(
         asked, own, context.signer, on_partial=chosen.on_partial, dry_run=chosen.dry_run

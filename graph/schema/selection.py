@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -35,6 +36,11 @@ class Selection:
     def __init__(self, paths: frozenset[str]) -> None:
         self.paths = paths
         self._below: dict[tuple[str, ...], frozenset[str]] = {}
+
+    @cached_property
+    def steps(self) -> frozenset[str]:
+        """Every attribute that is on the way to a leaf, or is one"""
+        return frozenset(step for path in self.paths for step in path.split("."))
 
     def below(self, *prefixes: str) -> frozenset[str]:
         """The paths below any of the prefixes, without it"""

@@ -15,11 +15,10 @@ from graph.gather.lookup import Loaders
 from graph.gather.plan import meant, plain, window
 from graph.gather.watch import Watch
 from graph.reports import follow
-from graph.reports.reading import Reading
-from graph.schema import reports, selection
 from graph.schema.arguments import Filter, Ref, Resume
 from graph.schema.context import Info
-from graph.schema.query import permit, read_ref
+from graph.schema.query import read_ref
+from graph.schema.rights import permit
 from graph.types.answer import CallRecordLookup
 from graph.types.event import CallRecordEvent
 from graph.types.inputs import CallFilter
@@ -38,10 +37,9 @@ class Subscription:
         self, info: Info, filter: Filter = None, after: Resume = None
     ) -> AsyncGenerator[CallRecordEvent, None]:
         context = info.context
-        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
-        permit(context, paths)
+        paths = permit(info).below("record")
         given = filter or CallFilter()
-        checks(given)
+        checks(given, context.caller)
         window(given)
         meant(context.sources, context.caller, given)
 
@@ -64,8 +62,7 @@ class Subscription:
         self, info: Info, ref: Ref
     ) -> AsyncGenerator[CallRecordLookup, None]:
         context = info.context
-        paths = selection.of(info._raw_info).below("record")  # noqa: SLF001
-        permit(context, paths)
+        paths = permit(info).below("record")
         node, exact = read_ref(ref)
         looks = context.streams.until_closed(
             answer.ready(
@@ -90,13 +87,12 @@ class Subscription:
         report_id: Annotated[strawberry.ID, _about(description="The id of the report.")],
     ) -> AsyncGenerator[CompletedCallReport, None]:
         context = info.context
-        reports.permit(context, reports.READ)
-        paths = selection.of(info._raw_info).paths  # noqa: SLF001
+        paths = permit(info).paths
         files = context.streams.until_closed(
             follow.completed(
                 report_id,
                 paths,
-                lambda: Reading(context.sources, context.fresh_trace()),
+                lambda: context.reading(context.fresh_trace()),
                 context.watches.turns,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -22,11 +22,12 @@ from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
 from graph.config import ServerSettings, Settings, read_file
-from graph.errors import ConfigError
+from graph.errors import ConfigError, NotSignedIn, SignInUnavailable
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
 from graph.metrics import CONTENT_TYPE, Metrics
 from graph.observe import Timer, log, system_timer
+from graph.reports.address import Addresses
 from graph.reports.commands import Writes
 from graph.schema.build import build
 from graph.schema.context import Context
@@ -34,10 +35,12 @@ from graph.schema.documents import Documents
 from graph.schema.purses import Purses
 from graph.schema.streams import Streams
 from graph.schema.trusted import Trusted, read
+from graph.server.auth import Gate
 from graph.server.edge import Edge
-from graph.server.endpoint import Endpoint
+from graph.server.endpoint import Endpoint, refusal_at_the_gate
 from graph.server.examples import FIRST
 from graph.server.files import Compressed, ReportFile
+from graph.server.oidc import Fetch
 from graph.server.page import assets
 from graph.stats.reading import Progress
 from graph.transport.open import (
@@ -63,12 +66,16 @@ class Graph:
         make_transport: MakeTransport = default_transport,
         share: int = 1,
         shared_metrics: str | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
         self.settings = settings
         self.timer = timer or system_timer()
+        self._fetch = fetch
+        self.gate = Gate(settings.server, self.timer, fetch)
         given = settings.server.secret
         secret = secrets.token_bytes(32) if given is None else given.reveal().encode()
         self.signer = Signer(secret)
+        self.addresses = Addresses(self.signer, self.timer)
         self.metrics = Metrics(shared_metrics)
         url = settings.server.shared_url
         self.sharing: Sharing = (
@@ -89,11 +96,12 @@ class Graph:
         self.sources = self._open(settings, None)
         if given is None:
             log.info(
-                "server.secret is not set: cursors are good until this process ends, and only here"
+                "server.secret is not set: cursors, pseudonyms and addresses of files are good "
+                "until this process ends, and only here"
             )
         self.watches = Watches()
         self.streams = Streams()
-        self.writes = Writes(self.timer)
+        self.writes = Writes(self.timer, domains(settings.server))
         self.schema = build(
             compiled=settings.server.compiled, federation=settings.server.federation
         )
@@ -105,12 +113,13 @@ class Graph:
         return Context(
             self.sources,
             self.settings.server,
-            self.signer,
+            self.signer.of(caller.sight),
             self.timer,
             caller,
             self.watches,
             self.streams,
             self.writes,
+            self.addresses,
             self.documents,
             self.metrics,
             self.purses,
@@ -159,9 +168,12 @@ class Graph:
         """
         check_vendors(settings)
         documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
+        gate = Gate(settings.server, self.timer, self._fetch)
         before, after = self.sources, self._open(settings, self.sources)
         old = self.settings.server
         self.settings, self.sources, self.documents = settings, after, documents
+        self.gate = gate
+        self.writes.email_domains = domains(settings.server)
         limits = ("requests_per_minute", "rows_per_minute")
         if any(getattr(old, name) != getattr(settings.server, name) for name in limits):
             self.purses = Purses(settings.server, self.sharing.bucket)
@@ -209,6 +221,17 @@ def trusted(server: ServerSettings) -> Trusted:
     return Trusted(texts, required=server.documents == "require")
 
 
+def domains(server: ServerSettings) -> frozenset[str] | None:
+    """Where reports may be sent; where callers sign in and nothing is said, the log tells so"""
+    told = server.report_email_domains
+    if told is None and server.asks_who:
+        log.warning(
+            "server.report_email_domains is not set: who may write reports may have them sent to "
+            "any address"
+        )
+    return None if told is None else frozenset(domain.lower() for domain in told)
+
+
 def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     """The ASGI app. `example`: the query that GraphiQL opens with, where it is not for the settings
     alone to say whether there is GraphiQL.
@@ -229,8 +252,8 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/", front),
-            *_health(graph),
-            Route("/reports/{id}/file", ReportFile(graph.context), methods=["GET"]),
+            *_health(graph, guarded=True),
+            Route("/reports/{id}/file", ReportFile(graph, graph.context), methods=["GET"]),
             Mount("/graphql/page", assets()),
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
@@ -246,25 +269,38 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
 
 def create_health_app(graph: Graph) -> Starlette:
     """The ASGI app of a port of its own, which tells how the server is, and nothing else"""
-    return Starlette(routes=_health(graph), middleware=[Middleware(Edge)])
+    return Starlette(routes=_health(graph, guarded=False), middleware=[Middleware(Edge)])
 
 
-def _health(graph: Graph) -> list[Route]:
+def _health(graph: Graph, *, guarded: bool) -> list[Route]:
+    """How the server is. `guarded`: of sources only those are told who may know of them."""
+
+    async def caller_of(request: Request) -> Caller:
+        if not guarded:
+            return LOOPBACK
+        return await graph.gate.caller(request.headers.get("authorization"))
+
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         usable = [t for t in graph.sources.told if t.state is SourceState.READY]
         ready = bool(usable) or not graph.sources.told
-        return JSONResponse(
-            {
-                "status": "ready" if ready else "no source can be asked",
-                "sources": {str(told.id): told.state.value for told in graph.sources.told},
-            },
-            status_code=200 if ready else 503,
-        )
+        told: dict[str, Any] = {"status": "ready" if ready else "no source can be asked"}
+        with suppress(NotSignedIn, SignInUnavailable):
+            caller = await caller_of(request)
+            seen = [t for t in graph.sources.told if caller.sees(str(t.id))]
+            told["sources"] = {str(source.id): source.state.value for source in seen}
+        return JSONResponse(told, status_code=200 if ready else 503)
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        # They tell of every source, and so only who may know of every source is told.
+        try:
+            caller = await caller_of(request)
+        except (NotSignedIn, SignInUnavailable) as error:
+            return refusal_at_the_gate(error)
+        if caller.sources is not None:
+            return refusal_at_the_gate(NotSignedIn("this needs a token for every source"))
         return Response(graph.metrics.text(), media_type=CONTENT_TYPE)
 
     return [

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from json import JSONDecodeError
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
-from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.http.streaming import SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-)
 from strawberry.types import ExecutionResult
 
+from graph.caller import Caller
 from graph.config import Settings
-from graph.errors import GraphError, OverLimit, RateLimited
+from graph.errors import GraphError, NotSignedIn, OverLimit, RateLimited, SignInUnavailable
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
 from graph.schema.documents import Documents
+from graph.server.auth import STATUSES, Gate, challenge
 from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
-
-
-class Socket(ASGIWebSocketAdapter):
-    """Messages as text, as `graphql-transport-ws` has them, though our JSON is bytes"""
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        try:
-            await self.ws.send_text(self.view.encode_json_string(message))
-        except WebSocketDisconnect as gone:
-            raise WebSocketDisconnected from gone
+from graph.server.socket import Operations, Socket
 
 
 class Events(SSETransport):
@@ -58,63 +47,12 @@ class Events(SSETransport):
         return super().encode_event(event, data).replace("\r\n", "\n")
 
 
-class Message(msgspec.Struct):
-    """Any message of `graphql-transport-ws`"""
-
-    type: str
-    id: str = ""
-    payload: dict[str, Any] | None = None
-
-
-class Payload(msgspec.Struct, rename="camel"):
-    """What a message that asks for an operation holds"""
-
-    query: str
-    variables: dict[str, Any] | None = None
-    operation_name: str | None = None
-
-
-class Subscribe(msgspec.Struct):
-    """A message that asks for an operation"""
-
-    id: str
-    payload: Payload
-
-
-class Operations(BaseGraphQLTransportWSHandler[Context, None]):
-    """The operations of one WebSocket, which stays open long after one of them has its deadline"""
-
-    @property
-    def context(self) -> Context:
-        """A new one for each operation"""
-        return self._first.renewed()
-
-    @context.setter
-    def context(self, given: Context) -> None:
-        self._first = given
-
-    async def handle_message(self, message: Any) -> None:
-        # Strawberry takes it on trust that the parts of a message are what they should be.
-        try:
-            if msgspec.convert(message, Message).type == "subscribe":
-                if isinstance(message.get("payload"), dict):
-                    self._first.documents.trusted.resolve(message["payload"])
-                msgspec.convert(message, Subscribe)
-        except msgspec.ValidationError:
-            await self.handle_invalid_message("Failed to parse message")
-        else:
-            await super().handle_message(message)
-
-    @staticmethod
-    def _get_pre_execution_close_reason(error: GraphQLError) -> None:
-        """None ever: what is wrong with one operation is told, and the others go on."""
-
-
 class Served(Protocol):
     """What the endpoint serves; it may change while requests are under way"""
 
     settings: Settings
     documents: Documents
+    gate: Gate
 
 
 class Endpoint(GraphQL[Context, None]):
@@ -127,7 +65,7 @@ class Endpoint(GraphQL[Context, None]):
     def __init__(
         self,
         schema: GraphSchema,
-        make_context: Callable[[Request | WebSocket], Context],
+        context_of: Callable[[Request | WebSocket, Caller], Context],
         served: Served,
         *,
         example: str | None,
@@ -137,9 +75,19 @@ class Endpoint(GraphQL[Context, None]):
             graphql_ide="graphiql" if example is not None else None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         )
-        self._make_context = make_context
+        self.context_of = context_of
         self._served = served
         self._example = example or ""
+
+    @property
+    def gate(self) -> Gate:
+        """Who tells who asks"""
+        return self._served.gate
+
+    def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
+        del request
+        allowed = self._served.settings.server.allowed_origins
+        return origin.rstrip("/").lower() in [one.rstrip("/").lower() for one in allowed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,11 +95,16 @@ class Endpoint(GraphQL[Context, None]):
             return
         request = Request(scope, bounded(receive, self._served.settings.server.limits))
         try:
+            if not self.should_render_graphql_ide(StarletteRequestAdapter(request)):
+                shown = request.headers.get("authorization")
+                request.state.caller = await self.gate.caller(shown)
             response = await self.run(request)
         except HTTPException as error:
             response = _refusal(error.status_code, error.reason)
         except OverLimit as error:
             response = _refusal(413, str(error), error)
+        except (NotSignedIn, SignInUnavailable) as error:
+            response = refusal_at_the_gate(error)
         if response.media_type == _JSON and _wants_newer(request):
             response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
@@ -159,7 +112,8 @@ class Endpoint(GraphQL[Context, None]):
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
-        context = self._make_context(request)
+        caller: Caller = getattr(request.state, "caller", self.gate.first)
+        context = self.context_of(request, caller)
         if isinstance(response, Response):
             response.context = context  # type: ignore[attr-defined]
         return context
@@ -192,6 +146,43 @@ class Endpoint(GraphQL[Context, None]):
         html = page_html(self._example, f"{request.scope.get('root_path', '')}/graphql")
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
         return HTMLResponse(html, headers=headers)
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        def ending() -> AsyncIterator[str]:
+            return self._while_good(stream(), request.state.caller)
+
+        return await super().create_streaming_response(request, ending, sub_response, headers)
+
+    async def _while_good(self, events: AsyncIterator[str], caller: Caller) -> AsyncIterator[str]:
+        """The events of a stream until the caller's token ends; then that, as the last of them"""
+        ended = asyncio.ensure_future(self.gate.ended(caller))
+        following: asyncio.Task[str | None] | None = None
+        try:
+            while True:
+                following = asyncio.ensure_future(_next(events))
+                await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not following.done():
+                    error = NotSignedIn("the token was revoked, or is past its end")
+                    told = self.encode_json(_body(str(error), error.extensions())).decode()
+                    yield f"event: next\ndata: {told}\n\nevent: complete\ndata:\n\n"
+                    return
+                event = following.result()
+                if event is None:
+                    return
+                yield event
+        finally:
+            ended.cancel()
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
 
     def encode_json(self, data: object) -> bytes:
         return _ENCODER.encode(data)
@@ -263,12 +254,30 @@ _DECODER = msgspec.json.Decoder(dict[str, Any] | list[Any])
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
+async def _next(events: AsyncIterator[str]) -> str | None:
+    return await anext(events, None)
+
+
+def _body(message: str, extensions: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"errors": [{"message": message, "extensions": extensions}]}
+
+
+def refusal_at_the_gate(error: NotSignedIn | SignInUnavailable) -> Response:
+    """The answer to a request of which nobody knows, or can say, who asks"""
+    return Response(
+        msgspec.json.encode(_body(str(error), error.extensions())),
+        status_code=STATUSES[error.code],
+        headers={"cache-control": "no-store", **challenge(error)},
+        media_type=_JSON,
+    )
+
+
 def _refusal(status: int, message: str, error: GraphError | None = None) -> Response:
     """A request that is no GraphQL request, answered with a GraphQL error"""
     code = "METHOD_NOT_ALLOWED" if status == 405 else "BAD_REQUEST"
     extensions = {"code": code} if error is None else error.extensions()
     return Response(
-        msgspec.json.encode({"errors": [{"message": message, "extensions": extensions}]}),
+        msgspec.json.encode(_body(message, extensions)),
         status_code=status,
         headers={"allow": "GET, POST"} if status == 405 else None,
         media_type=_JSON,

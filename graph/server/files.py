@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.middleware.gzip import GZipMiddleware
@@ -12,33 +12,51 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.errors import BadUserInput, GraphError, NotAllowed, SourceError, SourcesFailed
+from graph.caller import Caller
+from graph.errors import (
+    BadUserInput,
+    GraphError,
+    NotAllowed,
+    NotSignedIn,
+    SignInUnavailable,
+    SourceError,
+    SourcesFailed,
+)
 from graph.observe import log
+from graph.reports.address import Addresses
 from graph.reports.files import Download, download
-from graph.reports.reading import Reading
 from graph.schema.context import Context
-from graph.schema.reports import READ, permit
+from graph.schema.rights import FILES, require
+from graph.server.auth import Gate
+from graph.server.endpoint import refusal_at_the_gate
 
 _STATUSES = {"TIMEOUT": 504, "THROTTLED": 503, "BREAKER_OPEN": 503, "BUDGET": 503}
 """what a source's failure is in HTTP; all others are 502"""
 
 
+class Served(Protocol):
+    """Who tells who asks: by a token, by an address. It may change meanwhile."""
+
+    gate: Gate
+    addresses: Addresses
+
+
 class ReportFile:
     """The ASGI endpoint. Once bytes flow, a failure can only end them: short of the length told."""
 
-    def __init__(self, make_context: Callable[[Request], Context]) -> None:
-        self._make_context = make_context
+    def __init__(self, served: Served, context_of: Callable[[Request, Caller], Context]) -> None:
+        self._served = served
+        self._context_of = context_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         async with AsyncExitStack() as stack:
             try:
-                context = self._make_context(request)
-                permit(context, READ)
-                reading = Reading(context.sources, context.trace())
+                context = self._context_of(request, await self._caller(request))
+                require(context, *FILES)
                 asked = request.headers.get("range") if "if-range" not in request.headers else None
                 id = request.path_params["id"]
-                found = await stack.enter_async_context(download(id, asked, reading))
+                found = await stack.enter_async_context(download(id, asked, context.reading()))
             except GraphError as error:
                 await _refusal(error)(scope, receive, send)
                 return
@@ -47,6 +65,16 @@ class ReportFile:
                 await _answer(404, message, {"code": "NOT_FOUND"})(scope, receive, send)
             else:
                 await _pass_on(found, send, head_only=request.method == "HEAD")
+
+    async def _caller(self, request: Request) -> Caller:
+        """Who asks: by a token, or by an address that was signed for somebody who may still ask"""
+        signed = request.query_params.get("signed")
+        if signed is None or "authorization" in request.headers:
+            return await self._served.gate.caller(request.headers.get("authorization"))
+        caller = self._served.addresses.read(request.path_params["id"], signed)
+        if not self._served.gate.good(caller):
+            raise NotSignedIn("the token that this address was made for is no longer good")
+        return caller
 
 
 async def _pass_on(found: Download, send: Send, *, head_only: bool) -> None:
@@ -69,6 +97,8 @@ def _refusal(error: GraphError) -> Response:
         return _answer(400, str(error), said)
     if isinstance(error, NotAllowed):
         return _answer(403, str(error), said)
+    if isinstance(error, NotSignedIn | SignInUnavailable):
+        return refusal_at_the_gate(error)
     status = 500
     if isinstance(error, SourcesFailed):
         status = _STATUSES.get(said["code"], 502)

@@ -44,6 +44,7 @@ class _Server(uvicorn.Server):
 def _how(settings: ServerSettings) -> Mapping[str, Any]:
     """What uvicorn is to know"""
     return {
+        "log_config": None,  # its lines go where ours go, and are masked there
         "log_level": "warning",
         "access_log": False,  # a query string may hold phone numbers
         "server_header": False,

@@ -18,8 +18,9 @@ from graph import config, spans
 from graph.config import Settings, Worker
 from graph.errors import ConfigError
 from graph.metrics import serve_shared
-from graph.observe import log
+from graph.observe import log, system_timer
 from graph.server.app import Graph, create_app, create_health_app, trusted
+from graph.server.auth import Gate
 from graph.server.run import bind, serve_all, serve_by_workers
 from graph.transport.open import check_vendors
 
@@ -122,6 +123,7 @@ def _several(
             latest = changed(given.file, latest)
             check_vendors(latest)
             trusted(latest.server)
+            Gate(latest.server, system_timer())
         except ConfigError as error:
             log.error(_KEPT, error)
             return False
@@ -140,6 +142,8 @@ def changed(file: Path, old: Settings) -> Settings:
     """The settings of the file as it is now; ConfigError if they cannot follow the old ones"""
     new = config.load(file)
     fixed = [name for name in FIXED if getattr(new.server, name) != getattr(old.server, name)]
+    if new.server.asks_who is not old.server.asks_who:
+        raise ConfigError("whether callers sign in cannot change while the server runs; restart it")
     if fixed:
         names = ", ".join(f"server.{name}" for name in fixed)
         raise ConfigError(f"{names} cannot change while the server runs; restart it")

@@ -363,11 +363,11 @@ class Reports(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True):
     """A vendor in one literal.
 
-    `prefix` is the path that every request begins with; an address configured with it is taken as
-    well. `settles_after_seconds` is how late a call may still appear after it ended. `judge` reads
-    a reply outside 2xx and says what it means, or None to leave it to the common table.
-    Without `records`, calls are folded from `logs`. Without `reports` it runs none.
-    `page_rows` and `reach_rows` are told to people; plans know them anyway.
+    `prefix` is the path that every request begins with; an address may be configured with it.
+    `settles_after_seconds` is how late a call may still appear after it ended. `judge` says what a
+    reply outside 2xx means, or None to leave it to the common table. Without `records`, calls are
+    folded from `logs`. Without `reports` it runs none. `page_rows` and `reach_rows` are told to
+    people. `numbers` reads a number as E.164, where that takes more than the site's region.
     """
 
     name: str
@@ -393,3 +393,4 @@ class Manifest(msgspec.Struct, frozen=True):
     page_rows: int = 100
     reach_rows: int | None = None
     sorts: bool = True
+    numbers: PerSite | None = None

@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import phonenumbers
 
 from graph.errors import SourceMalformed
+from graph.privacy import country_of_pseudonym
 from graph.sources.contract import Field, PerSite, Resource, Site
 from graph.types.call import Party
 from graph.types.scalars import Money, as_json
@@ -186,6 +187,24 @@ def to_e164(number: str, region: str | None) -> str | None:
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
 
+@lru_cache(maxsize=65_536)
+def country(e164: str | None) -> str | None:
+    """The ISO 3166-1 code of a number's country, also of a pseudonym that stands for one.
+
+    Where several countries share a calling code and the number fits none of them, the main one.
+    """
+    if e164 is None or not e164.startswith("+"):
+        return None if e164 is None else country_of_pseudonym(e164)
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return None
+    region: str | None = phonenumbers.region_code_for_number(number)
+    if region is None and number.country_code is not None:
+        region = phonenumbers.region_code_for_country_code(number.country_code)
+    return None if region in (None, "ZZ", "001") else region
+
+
 def e164(*, plus: bool = False) -> PerSite:
     """The number in international form. `plus`: the vendor leaves the `+` of such numbers out."""
 
@@ -228,6 +247,14 @@ def pushable(values: tuple[Any, ...]) -> bool:
 
 # ---------------------------------------------------------------- compiling
 
+
+class Changes(Protocol):
+    """What becomes of the attributes of records before anybody reads them."""
+
+    def of(self, kind: type, attribute: str) -> Callable[[Any], Any] | None:
+        """What becomes of an attribute's value; None where it stays as it is"""
+
+
 _NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}
 
 
@@ -264,18 +291,20 @@ def compiled(
     paths: frozenset[str],
     site: Site,
     details: type | None = None,
+    mask: Changes | None = None,
 ) -> Callable[[Any, Any], T]:
     """A function from a wire row, and the row as sent, to a `target` with what was asked for.
 
     `paths` are like "talk_seconds", "caller.number", "details.pin_code", "raw". Late parts that
     were asked for are set to None; they are filled later. It is made once for a site and selection.
+    `mask` says what becomes of what is personal; None: it stays as it is.
     """
-    key = (target, id(fields), paths, details)
+    key = (target, id(fields), paths, details, mask is not None)
     made = site.converters.get(key)
     if made is None:
         if len(site.converters) >= _MOST_CONVERTERS:
             site.converters.clear()
-        made = site.converters[key] = _compile(target, fields, paths, site, details)
+        made = site.converters[key] = _compile(target, fields, paths, site, details, mask)
     return made
 
 
@@ -288,6 +317,7 @@ def _compile(
     paths: frozenset[str],
     site: Site,
     details: type | None,
+    mask: Changes | None,
 ) -> Callable[[Any, Any], T]:
     nested = dict(_NESTED)
     if details is not None:
@@ -318,6 +348,8 @@ def _compile(
             lines.append(f" {where} = None")
             continue
         convert = field.convert.make(site) if isinstance(field.convert, PerSite) else field.convert
+        if mask is not None:
+            convert = _masked(convert, mask.of(nested[head] if rest else target, rest or head))
         names[f"c{place}"] = convert
         wire = (field.wire,) if isinstance(field.wire, str) else field.wire
         lines.append(f" {where} = c{place}({', '.join('w.' + name for name in wire)})")
@@ -330,7 +362,8 @@ def _compile(
         elif head in done or head in _GIVEN_LATER:
             continue
         elif head == "raw":
-            lines.append(" r.raw = None if raw is None else as_json(raw)")
+            sent = "None if raw is None else as_json(raw)" if mask is None else "None"
+            lines.append(f" r.raw = {sent}")
         else:
             done.add(head)
             lines.append(f" r.{head} = None")
@@ -339,6 +372,17 @@ def _compile(
     exec(compile("\n".join(lines), "<compiled conversion>", "exec"), names)  # noqa: S102
     made: Callable[[Any, Any], T] = names["convert"]
     return made
+
+
+def _masked(convert: Callable[..., Any], change: Callable[[Any], Any] | None) -> Callable[..., Any]:
+    if change is None:
+        return convert
+
+    def masked(*wire: Any) -> Any:
+        value = convert(*wire)
+        return None if value is None else change(value)
+
+    return masked
 
 
 _GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})

@@ -12,9 +12,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from graph.errors import BadUserInput
+from graph.sources.convert import country
 from graph.types.call import CallDirection
 from graph.types.stats import StatsKey
 
@@ -61,24 +60,6 @@ def _country(call: Any, _source: Any) -> str | None:
     if call.direction is CallDirection.OUTBOUND:
         return country(call.callee.e164)
     return None
-
-
-@lru_cache(maxsize=65_536)
-def country(e164: str | None) -> str | None:
-    """The ISO 3166-1 code of a number's country.
-
-    Where several countries share a calling code and the number fits none of them, the main one.
-    """
-    if e164 is None or not e164.startswith("+"):
-        return None
-    try:
-        number = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return None
-    region: str | None = phonenumbers.region_code_for_number(number)
-    if region is None and number.country_code is not None:
-        region = phonenumbers.region_code_for_country_code(number.country_code)
-    return None if region in (None, "ZZ", "001") else region
 
 
 CALL_KEYS: Mapping[StatsKey, KeyRule] = {

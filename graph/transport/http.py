@@ -6,6 +6,7 @@ anything httpx can be given, such as an app in this process. `aiohttp.py` is the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import zlib
@@ -253,6 +254,25 @@ class HttpxTransport:
     async def close(self) -> None:
         await self._client.aclose()
         await self._fresh.aclose()
+
+
+async def fetch(
+    address: str, *, verify: bool | str = True, timeout: float = 5.0, max_bytes: int = 1_000_000
+) -> bytes:
+    """The body that an address outside of every source has; a SourceError if it has none in time"""
+    place = urlsplit(address)
+    path = (place.path or "/") + (f"?{place.query}" if place.query else "")
+    carrier = HttpxTransport(f"{place.scheme}://{place.netloc}", verify=verify, max_connections=1)
+    try:
+        async with asyncio.timeout(timeout):
+            reply = await carrier.send(Request("GET", path), timeout=timeout, max_bytes=max_bytes)
+    except TimeoutError:
+        raise SourceTimeout(f"no whole answer within {timeout:g} s") from None
+    finally:
+        await carrier.close()
+    if reply.status != 200:
+        raise SourceUnavailable(f"it answered with HTTP status {reply.status}")
+    return reply.body
 
 
 def _request(

@@ -14,8 +14,11 @@ from graph.config import Settings, SourceSettings, secret_hook, unknown_key
 from graph.errors import ConfigError
 from graph.metrics import Metrics
 from graph.observe import Timer, log
+from graph.privacy import pseudonym_key
 from graph.sources import vendor, vendor_names
 from graph.sources.contract import LONGEST_CALL_SECONDS, Exactness, Manifest, Pace, Resource, Site
+from graph.sources.convert import e164
+from graph.sources.masks import Mask
 from graph.transport.budget import Budget
 from graph.transport.http import HttpxTransport, Transport
 from graph.transport.sharing import Alone, Sharing
@@ -197,6 +200,7 @@ def _live(
         token_slots=None
         if at_once is None
         else sharing.slots(f"tokens:{entry.id}", at_once, lease_seconds),
+        mask=Mask(pseudonym_key(hash_key), (manifest.numbers or e164()).make(site)),
     )
 
 

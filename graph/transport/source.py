@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from graph.caller import Caller
 from graph.errors import (
     OutcomeUnknown,
     SourceError,
@@ -25,6 +26,7 @@ from graph.errors import (
 from graph.metrics import SourceMetrics
 from graph.observe import RequestNote, Timer, Trace, log
 from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
+from graph.sources.masks import Mask
 from graph.transport.attempt import SICK, Attempts
 from graph.transport.breaker import Breaker, RetryBudget
 from graph.transport.budget import Budget
@@ -68,9 +70,11 @@ class LiveSource:
         base_url: str,
         metrics: SourceMetrics,
         budget: Budget,
+        mask: Mask,
         token_slots: Slots | None = None,
     ) -> None:
         self.id = site.id
+        self._mask = mask
         self.told = told
         self.manifest = manifest
         self.site = site
@@ -89,6 +93,10 @@ class LiveSource:
         self._metrics = metrics
         self._attempts = Attempts(self.id, manifest.name, self.breaker, metrics, timer)
         self._retries = RetryBudget()
+
+    def mask_for(self, caller: Caller) -> Mask | None:
+        """What becomes of personal data in records for this caller; None: it stays as it is"""
+        return None if caller.clear else self._mask
 
     async def send(self, request: Request, read: Callable[[Reply], T], trace: Trace) -> T:
         """What `read` makes of the vendor's reply, or a SourceError.

@@ -13,6 +13,7 @@ from typing import Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from graph.types.personal import FREE, LABEL, PLAIN, Tells, tells
 from graph.types.scalars import Money
 from graph.types.source import Source
 
@@ -116,14 +117,21 @@ class Hangup:
         description="The SIP failure code, such as 486; null if the call did not fail."
     )
     party: HangupParty = strawberry.field(description="Who hung up.")
-    reason: str | None = strawberry.field(description="The reason in the vendor's own words.")
+    reason: str | None = strawberry.field(
+        metadata=FREE,
+        description="The reason in the vendor's own words.",
+    )
 
 
 @strawberry.type(description="What is known of a call's recording.")
 class Recording:
-    name: str | None = strawberry.field(description="The name of the recording file.")
+    name: str | None = strawberry.field(
+        metadata=FREE,
+        description="The name of the recording file.",
+    )
     url: str | None = strawberry.field(
-        description="Where the vendor serves it; reaching it may need that vendor's sign-in."
+        metadata=FREE,
+        description="Where the vendor serves it; reaching it may need that vendor's sign-in.",
     )
     expected: bool = strawberry.field(
         description="A recording should exist; false if one was only possible."
@@ -135,7 +143,10 @@ class Recording:
     "Use `... on` with the vendor's own type."
 )
 class VendorDetails:
-    vendor: str = strawberry.field(description="The vendor's name, e.g. `yeastar`.")
+    vendor: str = strawberry.field(
+        metadata=PLAIN,
+        description="The vendor's name, e.g. `yeastar`.",
+    )
 
 
 _LATE = " It may need a further request to the vendor for each entry."
@@ -147,9 +158,13 @@ class Call(Node):
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )
     source: Source = strawberry.field(description="The phone system that told of it.")
-    native_id: str = strawberry.field(description="The vendor's own id of this entry.")
+    native_id: str = strawberry.field(
+        metadata=PLAIN,
+        description="The vendor's own id of this entry.",
+    )
     call_key: str = strawberry.field(
-        description="Equal for all entries of one call within its source."
+        metadata=PLAIN,
+        description="Equal for all entries of one call within its source.",
     )
     unit: CallUnit = strawberry.field(description="Whether this entry is a whole call or a leg.")
     caller: Party = strawberry.field(description="The side that called.")
@@ -185,15 +200,24 @@ class Call(Node):
     billed_seconds: int | None = strawberry.field(
         description="Seconds that the vendor charges for; null if it does not tell."
     )
-    trunk_in: str | None = strawberry.field(description="The trunk an inbound call came in on.")
-    trunk_out: str | None = strawberry.field(description="The trunk an outbound call went out on.")
+    trunk_in: str | None = strawberry.field(
+        metadata=LABEL,
+        description="The trunk an inbound call came in on.",
+    )
+    trunk_out: str | None = strawberry.field(
+        metadata=LABEL,
+        description="The trunk an outbound call went out on.",
+    )
     did: str | None = strawberry.field(
         description="The company's own number that an outside caller dialled."
     )
     shown_number: str | None = strawberry.field(
         description="The number shown to the called party of an outbound call."
     )
-    queue: str | None = strawberry.field(description="The queue the call waited in.")
+    queue: str | None = strawberry.field(
+        metadata=LABEL,
+        description="The queue the call waited in.",
+    )
     agent: str | None = strawberry.field(description="The agent who took or made the call.")
     hangup: Hangup | None = strawberry.field(
         description="How and by whom it was ended; null if nothing is told."
@@ -202,16 +226,21 @@ class Call(Node):
         description="What the vendor charged for it; null if not told." + _LATE
     )
     account: str | None = strawberry.field(description="The account it was charged to." + _LATE)
-    recording: Recording | None = strawberry.field(description="Its recording; null if none.")
+    recording: Recording | None = strawberry.field(
+        metadata=tells(Tells.ANYTHING, "recordings:read"),
+        description="Its recording; null if none.",
+    )
     user_data: str | None = strawberry.field(
-        description="Free text that an application attached to the call."
+        metadata=FREE,
+        description="Free text that an application attached to the call.",
     )
     details: VendorDetails | None = strawberry.field(
         description="Everything else the vendor tells, in its own terms."
     )
     raw: JSON | None = strawberry.field(
+        metadata=tells(Tells.ANYTHING, "raw:read", "numbers:clear"),
         description="The entry exactly as the vendor sent it. Asking for it makes the vendor send "
-        "every field."
+        "every field.",
     )
 
 
@@ -231,7 +260,8 @@ class CallRecord(Call):
 @strawberry.type(description="One entry of a call log, usually one leg of a call.")
 class CallLog(Call):
     session_id: str | None = strawberry.field(
-        description="The vendor's id of the call (the session) this leg belongs to."
+        metadata=PLAIN,
+        description="The vendor's id of the call (the session) this leg belongs to.",
     )
     record: CallRecord | None = strawberry.field(
         description="The whole call this leg belongs to." + _LATE

@@ -15,6 +15,7 @@ from strawberry.scalars import JSON
 
 from graph.types.answer import Count, Outcome, PageInfo
 from graph.types.call import Node
+from graph.types.personal import LABEL, PLAIN, Tells, tells
 from graph.types.report_words import (
     CallReportFormat,
     CallReportPreset,
@@ -58,7 +59,10 @@ class NormalReportFilter:
 @strawberry.type(description="Which calls a report of type EXTENSION_GROUP_CALL_COST looks at.")
 class ExtensionGroupCallCostReportFilter:
     call_kind: ReportCallKind = strawberry.field(description="Where the calls went.")
-    groups: list[str] = strawberry.field(description="The groups of extensions, by their names.")
+    groups: list[str] = strawberry.field(
+        metadata=LABEL,
+        description="The groups of extensions, by their names.",
+    )
 
 
 @strawberry.type(
@@ -66,7 +70,10 @@ class ExtensionGroupCallCostReportFilter:
     "QUEUE_FAILED_CALLBACKS)."
 )
 class QueueReportFilter:
-    queues: list[str] = strawberry.field(description="The numbers of the queues.")
+    queues: list[str] = strawberry.field(
+        metadata=LABEL,
+        description="The numbers of the queues.",
+    )
     exclude_dropped_before_seconds: int | None = strawberry.field(
         description="Calls whose caller gave up sooner than so many seconds are left out; null: "
         "none are."
@@ -75,17 +82,26 @@ class QueueReportFilter:
 
 @strawberry.type(description="Which calls a report of type QUEUE_FAILED_CALLBACKS looks at.")
 class QueueFailedCallbacksReportFilter:
-    queues: list[str] = strawberry.field(description="The numbers of the queues.")
+    queues: list[str] = strawberry.field(
+        metadata=LABEL,
+        description="The numbers of the queues.",
+    )
 
 
 @strawberry.type(description="Which calls a report of type RING_GROUP_STATISTICS looks at.")
 class RingGroupReportFilter:
-    ring_groups: list[str] = strawberry.field(description="The numbers of the ring groups.")
+    ring_groups: list[str] = strawberry.field(
+        metadata=LABEL,
+        description="The numbers of the ring groups.",
+    )
 
 
 @strawberry.type(description="What a report looks at, in a shape or with words not known here.")
 class UnknownReportFilter:
-    raw: JSON = strawberry.field(description="As the phone system tells it.")
+    raw: JSON = strawberry.field(
+        metadata=tells(Tells.ANYTHING, "raw:read", "numbers:clear"),
+        description="As the phone system tells it.",
+    )
 
 
 ReportFilter = (
@@ -107,7 +123,8 @@ CallReportFilter = Annotated[
 class CallReportRange:
     preset: CallReportPreset = strawberry.field(description="The span, counted from the run.")
     native_preset: str | None = strawberry.field(
-        description="The span in the phone system's own word."
+        metadata=PLAIN,
+        description="The span in the phone system's own word.",
     )
     window: TimeWindow | None = strawberry.field(
         description="The window of a CUSTOM span; null for all others."
@@ -153,15 +170,23 @@ class CallReport(Node):
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )
     source: Source = strawberry.field(description="The phone system that runs it.")
-    native_id: str = strawberry.field(description="The phone system's own id of it.")
-    name: str | None = strawberry.field(description="Its name for people.")
+    native_id: str = strawberry.field(
+        metadata=PLAIN,
+        description="The phone system's own id of it.",
+    )
+    name: str | None = strawberry.field(
+        metadata=LABEL,
+        description="Its name for people.",
+    )
     type: CallReportType = strawberry.field(description="What it is about. It never changes.")
     native_type: str | None = strawberry.field(
-        description="What it is about, in the phone system's own word."
+        metadata=PLAIN,
+        description="What it is about, in the phone system's own word.",
     )
     cron_expression: str | None = strawberry.field(
+        metadata=PLAIN,
         description="When it runs, as a cron expression of five fields in the zone of its source; "
-        "null if it runs once."
+        "null if it runs once.",
     )
     next_runs: list[NextRun] = strawberry.field(
         description="Its next five runs; none if it runs once, or if its cron expression is not "
@@ -169,7 +194,8 @@ class CallReport(Node):
     )
     status: CallReportStatus = strawberry.field(description="Where it stands.")
     native_status: str | None = strawberry.field(
-        description="Where it stands, in the phone system's own word."
+        metadata=PLAIN,
+        description="Where it stands, in the phone system's own word.",
     )
     email: str | None = strawberry.field(
         description="Who is told when a file is ready. It may need a further request to the "
@@ -179,7 +205,8 @@ class CallReport(Node):
         description="The kind of file it makes. It may need a further request for each report."
     )
     native_format: str | None = strawberry.field(
-        description="The same in the phone system's own word. It may need a further request."
+        metadata=PLAIN,
+        description="The same in the phone system's own word. It may need a further request.",
     )
     range: CallReportRange | None = strawberry.field(
         description="The span of time it looks at. It may need a further request for each report."
@@ -198,18 +225,29 @@ class CompletedCallReport(Node):
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )
     source: Source = strawberry.field(description="The phone system that made it.")
-    native_id: str = strawberry.field(description="The phone system's own id of it.")
-    name: str | None = strawberry.field(description="The name of the report.")
+    native_id: str = strawberry.field(
+        metadata=PLAIN,
+        description="The phone system's own id of it.",
+    )
+    name: str | None = strawberry.field(
+        metadata=LABEL,
+        description="The name of the report.",
+    )
     type: CallReportType = strawberry.field(description="What it is about.")
     native_type: str | None = strawberry.field(
-        description="What it is about, in the phone system's own word."
+        metadata=PLAIN,
+        description="What it is about, in the phone system's own word.",
     )
     format: CallReportFormat = strawberry.field(description="The kind of file.")
     native_format: str | None = strawberry.field(
-        description="The kind of file in the phone system's own word."
+        metadata=PLAIN,
+        description="The kind of file in the phone system's own word.",
     )
     completed_at: datetime | None = strawberry.field(description="When it was finished.")
-    file_name: str | None = strawberry.field(description="The name of the file.")
+    file_name: str | None = strawberry.field(
+        metadata=LABEL,
+        description="The name of the file.",
+    )
     file_size_bytes: Long | None = strawberry.field(
         description="The size of the file in bytes, as the phone system tells it; 0 may mean that "
         "it does not know."

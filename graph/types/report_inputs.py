@@ -251,6 +251,9 @@ class UserErrorCode(Enum):
     BLANK = value("BLANK", "Something must stand here.")
     TOO_LONG = value("TOO_LONG", "It has too many characters.")
     INVALID_EMAIL = value("INVALID_EMAIL", "It does not look like an e-mail address.")
+    EMAIL_NOT_ALLOWED = value(
+        "EMAIL_NOT_ALLOWED", "This server has reports sent to addresses of other domains only."
+    )
     INVALID_CRON = value("INVALID_CRON", "It is no cron expression of five fields that runs.")
     INVALID_WINDOW = value("INVALID_WINDOW", "The window ends before it begins, or is empty.")
     WINDOW_REQUIRED = value("WINDOW_REQUIRED", "A CUSTOM span is asked for with `window`.")

@@ -356,7 +356,7 @@ def test_without_the_scope_nothing_is_written() -> None:
 def test_a_source_that_a_caller_may_not_see_does_not_exist() -> None:
     from graph.caller import SCOPES, Caller
 
-    stranger = Caller("stranger", SCOPES, frozenset({"other"}))
+    stranger = Caller("stranger", frozenset(SCOPES), frozenset({"other"}))
 
     async def work() -> None:
         async with product("portsip", count=5) as api:

@@ -600,7 +600,7 @@ GOOD = at(AN_ENTRY)
             "unknown vendor 'x'",
         ),
         # where to listen
-        (("serve", "--config", GOOD, "--host", "0.0.0.0"), "0.0.0.0 is none; put it behind"),
+        (("serve", "--config", GOOD, "--host", "0.0.0.0"), "0.0.0.0 is none; set tokens_file"),
         (("serve", "--config", GOOD, "--host", "::"), "say --insecure"),
         (("serve", "--config", GOOD, "--host", "pbx.example.com"), "say --insecure"),
         (("serve", "--config", GOOD, "--port", "70000"), "'70000' is no port"),

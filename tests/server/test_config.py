@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from graph import config
-from graph.config import Limits, ServerSettings, Settings, SourceSettings
+from graph.config import Limits, OidcSettings, ServerSettings, Settings, SourceSettings
 from graph.errors import ConfigError
 from graph.observe import system_timer
 from graph.privacy import Secret
@@ -33,6 +33,8 @@ compiled = false
 secret = "env:GRAPH_SECRET"
 introspection = false
 suggestions = false
+tokens_file = "tokens.toml"
+report_email_domains = ["example.com"]
 allowed_origins = ["https://calls.example.com"]
 trusted_proxies = ["10.0.0.0/8"]
 root_path = "/calls"
@@ -56,6 +58,9 @@ tokens = 500
 variable_values = 50
 body_bytes = 10000
 body_timeout_ms = 900
+[server.oidc]
+issuer = "https://login.example.com"
+audience = "calls"
 
 [[sources]]
 id = "hq"
@@ -125,6 +130,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         secret=Secret("from the environment"),
         introspection=False,
         suggestions=False,
+        tokens_file=str(tmp_path / "tokens.toml"),
+        report_email_domains=("example.com",),
+        oidc=OidcSettings(issuer="https://login.example.com", audience="calls"),
         allowed_origins=("https://calls.example.com",),
         trusted_proxies=("10.0.0.0/8",),
         root_path="/calls",
@@ -178,8 +186,6 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 def test_the_example_above_has_every_key() -> None:
     for kind in (ServerSettings, Limits, SourceSettings):
         for field in msgspec.structs.fields(kind):
-            if field.name == "tokens_file":
-                continue  # refused, as long as nobody checks who asks
             assert re.search(rf"^(\[(sources|server)\.)?{field.name}\b", WHOLE, re.MULTILINE), (
                 field.name
             )
@@ -283,7 +289,13 @@ AN_ENTRY = 'vendor = "portsip"\nbase_url = "https://a"\n'
         ("[server]\nmax_page_size = 0\n", "server.max_page_size: must be more than 0"),
         ('[server]\nsecret = ""\n', "server.secret: must not be empty"),
         ("[server]\nsecret = 3\n", "server.secret"),
-        ('[server]\ntokens_file = "tokens.toml"\n', "server.tokens_file: "),
+        ('[server]\nallowed_origins = "a"\n', "server.allowed_origins: expected array, got str"),
+        ("[server]\noidc = 3\n", "server.oidc must be a table"),
+        (
+            '[server.oidc]\nissuer = "https://a"\naudience = "b"\naudiences = "c"\n',
+            "unknown key 'server.oidc.audiences'; did you mean 'audience'?",
+        ),
+        ('[server.oidc]\nissuer = "https://a"\n', "audience"),
         (f'[[sources]]\nid = "a"\n{AN_ENTRY}requests_per_second = nan\n', "must be more than 0"),
         (f'[[sources]]\nid = "a"\n{AN_ENTRY}requests_per_second = inf\n', "must be more than 0"),
         *(

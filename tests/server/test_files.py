@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from graph.caller import Caller
+from graph.caller import SCOPES, Caller
 from graph.config import settings
 from graph.reports.files import disposition, safe_name
 from graph.schema.context import Context
@@ -243,14 +243,16 @@ def test_a_caller_without_the_scope_or_the_source_gets_no_file() -> None:
             (one,) = await finished(api)
             for caller, status in (
                 (Caller("clerk", frozenset({"records:read"})), 403),
-                (Caller("guest", frozenset({"reports:read"}), frozenset({"other"})), 404),
-                (Caller("reader", frozenset({"reports:read"})), 200),
+                (Caller("guest", frozenset(SCOPES), frozenset({"other"})), 404),
+                (Caller("masked", frozenset({"reports:read"})), 403),
+                (Caller("reader", frozenset({"reports:read", "numbers:clear"})), 200),
             ):
 
-                def context(request: Request, caller: Caller = caller) -> Context:
+                def context(request: Request, _asks: Caller, caller: Caller = caller) -> Context:
                     return api.graph.context(request, caller)
 
-                app = Starlette(routes=[Route("/reports/{id}/file", ReportFile(context))])
+                file = ReportFile(api.graph, context)
+                app = Starlette(routes=[Route("/reports/{id}/file", file)])
                 carried = httpx.ASGITransport(app=app)
                 async with httpx.AsyncClient(transport=carried, base_url="http://api") as http:
                     answer = await http.get(one["fileUrl"])

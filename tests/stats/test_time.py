@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.stats.groups import Calendar, country
+from graph.sources.convert import country
+from graph.stats.groups import Calendar
 from graph.types.stats import StatsKey
 from tests.stats.small import ANNA, ROSA, at, call
 from tests.support import Clock, product, run

@@ -7,6 +7,7 @@ from typing import ClassVar
 import strawberry
 
 from graph.types.call import VendorDetails
+from graph.types.personal import FREE, LABEL, PLAIN
 
 
 @strawberry.type(description="What a PortSIP PBX tells of a call beyond the common fields.")
@@ -14,14 +15,20 @@ class PortsipDetails(VendorDetails):
     VENDOR_NAME: ClassVar[str] = "portsip"
 
     call_id: str | None = strawberry.field(
-        description="The SIP Call-ID of the INVITE that reached the PBX."
+        metadata=FREE,
+        description="The SIP Call-ID of the INVITE that reached the PBX.",
     )
-    direction: str | None = strawberry.field(description="The direction in PortSIP's own word.")
+    direction: str | None = strawberry.field(
+        metadata=PLAIN,
+        description="The direction in PortSIP's own word.",
+    )
     end_reason: str | None = strawberry.field(
-        description="Why it ended, in PortSIP's own word, e.g. `CALLER_DISCONNECTED`."
+        metadata=PLAIN,
+        description="Why it ended, in PortSIP's own word, e.g. `CALLER_DISCONNECTED`.",
     )
     reroute_reason: str | None = strawberry.field(
-        description="Why it was sent elsewhere, in PortSIP's own word, e.g. `QUEUE_ABANDONED`."
+        metadata=PLAIN,
+        description="Why it was sent elsewhere, in PortSIP's own word, e.g. `QUEUE_ABANDONED`.",
     )
     status_code: int | None = strawberry.field(
         description="0 for no error, otherwise the SIP failure code."
@@ -30,9 +37,11 @@ class PortsipDetails(VendorDetails):
         description="The SIP address that was rung, where it is told."
     )
     service_number: str | None = strawberry.field(
-        description="The number of the queue, ring group or menu that served the call."
+        metadata=LABEL,
+        description="The number of the queue, ring group or menu that served the call.",
     )
     user_data: str | None = strawberry.field(
+        metadata=FREE,
         description="The free text as stored, which since 22.2.11 may be "
-        "`user-data=<text>;service-number=<number>`."
+        "`user-data=<text>;service-number=<number>`.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graph.sources.contract import Manifest, Pace, Readiness
 from graph.sources.vcclive.auth import AUTH, Credentials
 from graph.sources.vcclive.details import VccliveDetails
+from graph.sources.vcclive.mapping import NUMBERS
 from graph.sources.vcclive.protocol import (
     LARGEST_PAGE,
     LOGS_LIST,
@@ -35,4 +36,5 @@ VENDOR = Manifest(
     step_seconds=1.0,
     page_rows=LARGEST_PAGE,
     sorts=False,
+    numbers=NUMBERS,
 )

@@ -244,6 +244,9 @@ def _e164(site: Site) -> Callable[[object], str | None]:
     return lambda value: international(number(value))
 
 
+NUMBERS = PerSite(_e164)
+
+
 def _when(way: str) -> Callable[[object, object], str | None]:
     """The number, if the call went this way"""
     return lambda value, direction: number(value) if _said(direction) == way else None
@@ -285,9 +288,9 @@ _COMMON = (
     Field("native_id", "uuid", str),
     Field("call_key", "uuid", str),
     Field("caller.number", "source", number),
-    Field("caller.e164", "source", PerSite(_e164)),
+    Field("caller.e164", "source", NUMBERS),
     Field("callee.number", "destination", number),
-    Field("callee.e164", "destination", PerSite(_e164)),
+    Field("callee.e164", "destination", NUMBERS),
     Field("direction", "direction", word(DIRECTIONS, CallDirection.UNKNOWN)),
     Field(
         "disposition",

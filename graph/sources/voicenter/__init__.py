@@ -5,6 +5,7 @@ from __future__ import annotations
 from graph.sources.contract import Manifest, Pace, Readiness
 from graph.sources.voicenter.auth import AUTH, Credentials
 from graph.sources.voicenter.details import VoicenterDetails
+from graph.sources.voicenter.mapping import NUMBERS
 from graph.sources.voicenter.options import Options
 from graph.sources.voicenter.protocol import LOGS_LIST, judge
 
@@ -28,4 +29,5 @@ VENDOR = Manifest(
     page_rows=10_000,
     reach_rows=10_000,
     sorts=False,
+    numbers=NUMBERS,
 )

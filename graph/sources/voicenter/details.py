@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graph.types.call import VendorDetails
+from graph.types.personal import PLAIN
 from graph.types.scalars import Long
 
 
@@ -16,16 +17,19 @@ class VoicenterDetails(VendorDetails):
     VENDOR_NAME: ClassVar[str] = "voicenter"
 
     type: str | None = strawberry.field(
-        description="What kind of entry it is, in Voicenter's own word, e.g. `Click2Call leg2`."
+        metadata=PLAIN,
+        description="What kind of entry it is, in Voicenter's own word, e.g. `Click2Call leg2`.",
     )
     cdr_type: int | None = strawberry.field(
         description="The same as Voicenter's number, e.g. 10; null in version 0.1."
     )
     dial_status: str | None = strawberry.field(
-        description="How it ended, in Voicenter's own word, e.g. `NOANSWER`."
+        metadata=PLAIN,
+        description="How it ended, in Voicenter's own word, e.g. `NOANSWER`.",
     )
     dial_status2: str | None = strawberry.field(
-        description="A second such word, told by version 0.1 alone and not explained by Voicenter."
+        metadata=PLAIN,
+        description="A second such word, told by version 0.1 alone and not explained by Voicenter.",
     )
     date_epoch: Long | None = strawberry.field(
         description="When it began as Voicenter counts it, in seconds since 1970; `startedAt` is "
@@ -36,7 +40,8 @@ class VoicenterDetails(VendorDetails):
         "waiting too."
     )
     target_prefix_name: str | None = strawberry.field(
-        description="The country or network that was called, e.g. `Israel Mobile`."
+        metadata=PLAIN,
+        description="The country or network that was called, e.g. `Israel Mobile`.",
     )
     representative_code: str | None = strawberry.field(
         description="The code of the agent, as the company gave it."
@@ -44,7 +49,8 @@ class VoicenterDetails(VendorDetails):
     user_name: str | None = strawberry.field(description="The name of the user account.")
     user_id: str | None = strawberry.field(description="Voicenter's id of the user account.")
     department_id: str | None = strawberry.field(
-        description="Voicenter's id of the department that `account` names."
+        metadata=PLAIN,
+        description="Voicenter's id of the department that `account` names.",
     )
     dtmf_data: JSON | None = strawberry.field(
         description="What the caller chose in voice menus, in order: a list of objects with the "

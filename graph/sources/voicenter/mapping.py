@@ -208,10 +208,17 @@ def _extension(_number: Scalar, extension: Scalar) -> str | None:
     return text(extension)
 
 
-def _international(site: Site) -> Callable[[Scalar, Scalar], str | None]:
+def _in_e164(site: Site) -> Callable[[object], str | None]:
     """Numbers come without `+`, Israeli ones with one 0 in place of 972, too."""
     israeli = msgspec.structs.replace(site, region=site.region or "IL")
-    convert = e164(plus=True).make(israeli)
+    return e164(plus=True).make(israeli)
+
+
+NUMBERS = PerSite(_in_e164)
+
+
+def _international(site: Site) -> Callable[[Scalar, Scalar], str | None]:
+    convert = _in_e164(site)
 
     def international(number: Scalar, extension: Scalar) -> str | None:
         told = text(number)

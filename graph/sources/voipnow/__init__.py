@@ -5,6 +5,7 @@ from __future__ import annotations
 from graph.sources.contract import Manifest, Pace
 from graph.sources.voipnow.auth import AUTH, Credentials
 from graph.sources.voipnow.details import VoipnowDetails
+from graph.sources.voipnow.mapping import NUMBERS
 from graph.sources.voipnow.native import native_stats, read_native_stats
 from graph.sources.voipnow.protocol import LARGEST, LOGS_LIST, RECORDS_LIST, Options, judge
 
@@ -29,4 +30,5 @@ VENDOR = Manifest(
     reach_rows=2 * LARGEST,
     native_stats=native_stats,
     read_native_stats=read_native_stats,
+    numbers=NUMBERS,
 )

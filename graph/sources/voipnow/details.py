@@ -8,6 +8,7 @@ from typing import ClassVar
 import strawberry
 
 from graph.types.call import VendorDetails
+from graph.types.personal import PLAIN, Tells, tells
 
 _LEG = " Of a whole call: of the leg that was answered last, else of the last one tried."
 _LIVE = " Only told of calls that are still going on." + _LEG
@@ -27,13 +28,15 @@ class VoipnowDetails(VendorDetails):
         description="The extension that is charged for the call; it need not take part in it."
     )
     nonce: str | None = strawberry.field(
-        description="Unique text that the system gave the call; it has no other meaning."
+        metadata=PLAIN,
+        description="Unique text that the system gave the call; it has no other meaning.",
     )
     link: str | None = strawberry.field(
         description="The address at which the system serves this call itself."
     )
     view_id: str | None = strawberry.field(
-        description="The number of the leg within its call: `00`, `01` …" + _LEG
+        metadata=PLAIN,
+        description="The number of the leg within its call: `00`, `01` …" + _LEG,
     )
     view_extension: str | None = strawberry.field(
         description="The extension that the leg belongs to." + _LEG
@@ -54,7 +57,8 @@ class VoipnowDetails(VendorDetails):
         description="The identity that was shown, written `Name <number>`." + _LEG
     )
     recording: str | None = strawberry.field(
-        description="What marks a recording: `true`, `false` or a name." + _LEG
+        metadata=tells(Tells.ANYTHING, "recordings:read"),
+        description="What marks a recording: `true`, `false` or a name." + _LEG,
     )
     status: int | None = strawberry.field(
         description="The stage of a call that is going on: 0 unknown, 1 off hook, 2 trying, 3 "
@@ -62,7 +66,8 @@ class VoipnowDetails(VendorDetails):
     )
     parked_at: datetime | None = strawberry.field(description="When it was parked." + _LIVE)
     parked_position: str | None = strawberry.field(
-        description="The parking position it waits in." + _LIVE
+        metadata=PLAIN,
+        description="The parking position it waits in." + _LIVE,
     )
     parked_by: str | None = strawberry.field(description="Who parked it." + _LIVE)
     on_hold_at: datetime | None = strawberry.field(description="When it was put on hold." + _LIVE)

@@ -149,15 +149,18 @@ def _e164(side: Callable[[Views], str | None]) -> PerSite:
     """The number of this side in international form; an extension has none"""
 
     def make(site: Site) -> Callable[[Views], str | None]:
-        international = in_e164(plus=site.options.numbers_without_plus).make(site)
-
-        def convert(views: Views) -> str | None:
-            number = side(views)
-            return None if number is None or "*" in number else international(number)
-
-        return convert
+        international = _international(site)
+        return lambda views: international(side(views))
 
     return PerSite(make)
+
+
+def _international(site: Site) -> Callable[[object], str | None]:
+    read = in_e164(plus=site.options.numbers_without_plus).make(site)
+    return lambda number: None if number is None or "*" in str(number) else read(number)
+
+
+NUMBERS = PerSite(_international)
 
 
 # ---------------------------------------------------------------- words

@@ -7,6 +7,7 @@ from typing import ClassVar
 import strawberry
 
 from graph.types.call import VendorDetails
+from graph.types.personal import FREE, LABEL, PLAIN
 
 
 @strawberry.type(
@@ -17,22 +18,27 @@ class YeastarDetails(VendorDetails):
     VENDOR_NAME: ClassVar[str] = "yeastar"
 
     sequence_number: str | None = strawberry.field(
-        description="The row's number on this PBX (`id`); newer firmware has none."
+        metadata=PLAIN,
+        description="The row's number on this PBX (`id`); newer firmware has none.",
     )
     new_id: str | None = strawberry.field(
-        description="The row's own id on newer firmware, two groups of hexadecimal digits."
+        metadata=PLAIN,
+        description="The row's own id on newer firmware, two groups of hexadecimal digits.",
     )
     uid: str | None = strawberry.field(
+        metadata=PLAIN,
         description="The local start as digits and five more characters. Unique for each row on "
-        "older firmware, shared by all hops of a call on newer."
+        "older firmware, shared by all hops of a call on newer.",
     )
     call_id: str | None = strawberry.field(
+        metadata=PLAIN,
         description="The call's id on newer firmware, shared by all its hops; also in the PBX's "
-        "event at the end of a call."
+        "event at the end of a call.",
     )
     time: str | None = strawberry.field(
+        metadata=PLAIN,
         description="The start as the PBX displays it: its own local time, in the date and clock "
-        "format that its administrator chose."
+        "format that its administrator chose.",
     )
     call_from: str | None = strawberry.field(
         description="The calling side as displayed: `Name<number>`, a number, or a system label."
@@ -49,10 +55,12 @@ class YeastarDetails(VendorDetails):
         "not told. The hops of one call repeat each other, so these are never added."
     )
     disposition: str | None = strawberry.field(
-        description="How this hop ended, in Yeastar's own word, e.g. `NO ANSWER`."
+        metadata=PLAIN,
+        description="How this hop ended, in Yeastar's own word, e.g. `NO ANSWER`.",
     )
     call_type: str | None = strawberry.field(
-        description="`Inbound`, `Outbound` or `Internal`, as labelled, which can be wrong."
+        metadata=PLAIN,
+        description="`Inbound`, `Outbound` or `Internal`, as labelled, which can be wrong.",
     )
     reason: str | None = strawberry.field(
         description="Who or what ended it, in Yeastar's own words, e.g. `dst hangup`."
@@ -62,12 +70,17 @@ class YeastarDetails(VendorDetails):
         "values are joined by commas."
     )
     did_name: str | None = strawberry.field(
-        description="The name given to the number that the caller dialled."
+        metadata=LABEL,
+        description="The name given to the number that the caller dialled.",
     )
     pin_code: str | None = strawberry.field(
-        description="The PIN that was keyed in to be allowed to call out."
+        metadata=FREE,
+        description="The PIN that was keyed in to be allowed to call out.",
     )
-    call_note_id: str | None = strawberry.field(description="The id of the note on this call.")
+    call_note_id: str | None = strawberry.field(
+        metadata=PLAIN,
+        description="The id of the note on this call.",
+    )
     enb_call_note: bool | None = strawberry.field(
         description="Whether notes can be taken on this call."
     )
