@@ -201,10 +201,7 @@ class Page(msgspec.Struct):
 
 
 class RowKey(msgspec.Struct, frozen=True):
-    """What finds one entry again: the row key, and the start if it is known.
-
-    `exact`: the start is the entry's own; otherwise it is only somebody's idea of it.
-    """
+    """What finds one entry again. `exact`: the start is its own, not somebody's idea of it."""
 
     row: str
     started_at: datetime | None = None

@@ -63,7 +63,8 @@ def personal() -> set[str]:
     """What names somebody: the end of every outside number, every name that a phone shows"""
     people = [person for call in CALLS for person in (call.caller, call.callee)]
     numbers = {*(p.number for p in people), *company.LINES}
-    names = {p.name for p in people if len(p.name) > 3}
+    queues = {queue.name for queue in company.QUEUES}
+    names = {p.name for p in people if len(p.name) > 3} - queues
     return {number[-7:] for number in numbers if len(number) > 7} | names
 
 
@@ -80,11 +81,17 @@ async def seen(api: Api, caller: Caller, query: str, **variables: Any) -> Any:
     return answer["data"]
 
 
+LATE = ("raw", "logs", "record", "cost", "account")
+
+
 @pytest.mark.parametrize("root", ["callRecords", "callLogs"])
 @pytest.mark.parametrize("vendor", vendor_names())
-def test_no_field_of_a_call_gives_a_number_or_a_name_away(vendor: str, root: str) -> None:
+@pytest.mark.parametrize(("first", "without"), [(60, LATE), (2, ("raw",))])
+def test_no_field_of_a_call_gives_a_number_or_a_name_away(
+    vendor: str, root: str, first: int, without: tuple[str, ...]
+) -> None:
     kind = "CallRecord" if root == "callRecords" else "CallLog"
-    query = f"{{ {root}(first: 60) {{ nodes {{ {everything(kind)} }} }} }}"
+    query = f"{{ {root}(first: {first}) {{ nodes {{ {everything(kind, without=without)} }} }} }}"
 
     async def work() -> None:
         async with product(vendor, calls=CALLS) as api:
@@ -103,7 +110,7 @@ def test_no_field_of_a_call_gives_a_number_or_a_name_away(vendor: str, root: str
 
 
 def test_lookups_and_events_are_masked_as_lists_are() -> None:
-    query = f"{{ callRecords(first: 12) {{ nodes {{ {everything('CallRecord')} }} }} }}"
+    query = f"{{ callRecords(first: 5) {{ nodes {{ {everything('CallRecord')} }} }} }}"
     node = f"query ($id: ID!) {{ callRecord(id: $id) {{ {everything('CallRecord')} }} }}"
 
     async def work() -> None:
@@ -215,7 +222,7 @@ def test_a_queue_can_still_be_asked_for_by_its_name() -> None:
 
 
 def test_statistics_of_pseudonyms_count_what_those_of_numbers_count() -> None:
-    query = f"""{{ stats(filter: {WINDOW}, groupBy: [AGENT, EXTENSION, DID]) {{
+    query = f"""{{ stats(filter: {WINDOW}, groupBy: [AGENT, EXTENSION]) {{
       topCallers(first: 50) {{ entries {{ value calls }} }}
       topCallees(first: 50) {{ entries {{ value calls }} }}
       topExtensions(first: 50) {{ entries {{ value calls }} }}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -202,20 +203,22 @@ async def first_answer(api: Api, caller: Caller, query: str, variables: Any) -> 
     stream = await api.graph.schema.subscribe(
         query, variable_values=variables, context_value=context
     )
-    following = asyncio.ensure_future(anext(aiter(stream), None))
-    for _ in range(60):
-        await asyncio.sleep(0)
-    if not following.done():
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-        return None
-    answer = following.result()
-    return None if answer is None else _plain(answer)
+    async with aclosing(aiter(stream)) as answers:  # type: ignore[type-var]
+        following = asyncio.ensure_future(anext(answers, None))
+        for _ in range(60):
+            await asyncio.sleep(0)
+        if not following.done():
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            return None
+        answer = following.result()
+        return None if answer is None else _plain(answer)
 
 
 def _plain(result: Any) -> dict[str, Any]:
     errors = [{"message": e.message, "extensions": e.extensions} for e in result.errors or ()]
-    return {"data": result.data, "errors": errors}
+    # Compiled selections leave rows for msgspec to write.
+    return {"data": msgspec.to_builtins(result.data), "errors": errors}
 
 
 def scopes_missed(answer: Any) -> set[str]:
@@ -343,9 +346,9 @@ def test_nothing_of_another_source_is_told() -> None:
             context = api.graph.context(caller=we)
             result = await api.graph.schema.execute(query, context_value=context)
             assert not result.errors
-            assert result.data is not None
-            assert result.data["callRecords"]["complete"] is True
-            told = repr((result.data, result.extensions, context.server_timing()))
+            data = msgspec.to_builtins(result.data)
+            assert data["callRecords"]["complete"] is True
+            told = repr((data, result.extensions, context.server_timing()))
             assert "ours" in told
             assert "theirs" not in told
             assert "yeastar" not in told

@@ -122,7 +122,6 @@ class _Assets(StaticFiles):
         media_type = _MEDIA_TYPES.get(Path(full_path).suffix)
         if media_type is not None and "content-type" in response.headers:
             response.headers["Content-Type"] = media_type
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 
