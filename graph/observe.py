@@ -101,15 +101,19 @@ class _Console(logging.Formatter):
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error at the time."""
+    """Writes to what is standard error at the time, unless another stream is set."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self._chosen: TextIO | None = None
 
     @property
     def stream(self) -> TextIO:
-        return sys.stderr
+        return self._chosen or sys.stderr
 
     @stream.setter
-    def stream(self, _given: TextIO) -> None:
-        pass
+    def stream(self, chosen: TextIO) -> None:
+        self._chosen = chosen
 
 
 def _word(value: object) -> str:

@@ -135,7 +135,7 @@ def lines() -> Iterator[io.StringIO]:
     root, told = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers[:], root.level
     observe.write_logs("INFO", "json")
-    [handler] = root.handlers
+    (handler,) = set(root.handlers) - set(handlers)
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(told)
     yield told
