@@ -9,6 +9,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import httpx
 import msgspec
 import pytest
 import strawberry
@@ -23,7 +24,7 @@ from graph.errors import SourceTimeout
 from graph.schema.build import GraphSchema
 from graph.schema.compiled.executor import CompiledExecutor, compiling
 from graph.schema.documents import Documents
-from graph.server.app import Graph
+from graph.server.app import Graph, create_app
 from graph.sources import all_vendors
 from graph.types.answer import Answer, CallLogConnection, CallRecordConnection, CallRecordLookup
 from graph.types.call import Call, CallLog, CallRecord, CallUnit, Node, Recording
@@ -317,5 +318,26 @@ def test_the_product_answers_alike_with_and_without() -> None:
                 else:
                     assert not issubclass(executor, CompiledExecutor)
         assert answers[0] == answers[1]
+
+    run(work)
+
+
+def test_every_way_out_writes_what_a_compiled_selection_left() -> None:
+    query = f"{{ callRecords(first: 3) {{ edges {{ node {{ {FIELDS} }} }} }} }}"
+
+    async def work() -> None:
+        async with product("portsip", "yeastar") as api:
+            given = {"data": await api.good(query)}
+            transport = httpx.ASGITransport(app=create_app(api.graph))
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                plain = await client.post("/graphql", json={"query": query})
+                assert plain.json() == given
+                events = await client.post(
+                    "/graphql", json={"query": query}, headers={"accept": "text/event-stream"}
+                )
+                (line,) = [one for one in events.text.splitlines() if one.startswith("data: {")]
+                assert msgspec.json.decode(line.removeprefix("data: ")) == given
+            executor: Any = api.graph.schema.execution_context_class
+            assert (executor.compiled.used, executor.compiled.unsure) == (3, 0)
 
     run(work)

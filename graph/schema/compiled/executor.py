@@ -46,7 +46,7 @@ class Compiled:
         return made
 
 
-_MOST_SHAPES = 500
+_MOST_SHAPES = 200
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
