@@ -164,12 +164,11 @@ class Worker(msgspec.Struct, frozen=True):
 _WORKER = "CDR_GRAPH_WORKER"
 
 
-def for_workers(worker: Worker) -> dict[str, str]:
-    """What worker processes are told, as environment variables"""
-    return {
-        _WORKER: msgspec.json.encode(worker).decode(),
-        "PROMETHEUS_MULTIPROC_DIR": worker.metrics_folder,  # prometheus_client's own name
-    }
+def tell_workers(worker: Worker) -> None:
+    """What the processes started from now on find in their environment"""
+    os.environ[_WORKER] = msgspec.json.encode(worker).decode()
+    # prometheus_client's own name
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = worker.metrics_folder
 
 
 def of_worker() -> Worker:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 import tempfile
@@ -111,7 +110,7 @@ def _several(
         log_format=given.log_format,
         metrics_folder=folder,
     )
-    os.environ.update(config.for_workers(worker))
+    config.tell_workers(worker)
     print(told, file=sys.stderr, flush=True)
     if metrics is not None:
         serve_shared(folder, metrics)
