@@ -151,7 +151,7 @@ def changed(file: Path, old: Settings) -> Settings:
 
 FIXED: Sequence[str] = (
     "secret", "trusted_proxies", "root_path", "shutdown_ms", "metrics_port", "traces", "compiled",
-    "shared_url",
+    "shared_url", "federation",
 )  # fmt: skip
 """settings that what is open already depends on"""
 

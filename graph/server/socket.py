@@ -33,7 +33,8 @@ class Socket(ASGIWebSocketAdapter):
     async def send_json(self, message: Mapping[str, object]) -> None:
         try:
             await self.ws.send_text(self.view.encode_json_string(message))
-        except WebSocketDisconnect as gone:
+        except (WebSocketDisconnect, RuntimeError) as gone:
+            # The second is Starlette's word for a socket that we have closed ourselves.
             raise WebSocketDisconnected from gone
 
 
@@ -123,6 +124,11 @@ class Operations(BaseGraphQLTransportWSHandler[Context, None]):
             with suppress(asyncio.CancelledError):
                 await self._ending
         await super().shutdown()
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        # An answer that nobody waits for any more is no accident.
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> None:

@@ -369,3 +369,33 @@ def test_a_page_of_another_site_gets_no_socket() -> None:
             assert refused.value.response.status_code == 403
 
     run(work)
+
+
+def test_an_answer_to_a_socket_that_was_closed_meanwhile_is_no_accident(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    messages = [INIT, OPEN.replace(ADDED, "{ __typename }"), '{"type": "nothing"}']
+
+    async def work() -> None:
+        async with product("portsip", count=5) as api:
+            coming: list[Any] = [{"type": "websocket.connect"}]
+            coming += [{"type": "websocket.receive", "text": message} for message in messages]
+            sent: list[Any] = []
+
+            async def receive() -> Any:
+                if coming:
+                    return coming.pop(0)
+                for _ in range(50):  # the other side takes its time to say that it has gone
+                    await asyncio.sleep(0)
+                return {"type": "websocket.disconnect", "code": 1005}
+
+            async def send(message: Any) -> None:
+                sent.append(message["type"])
+
+            scope = {"type": "websocket", "path": "/graphql", "headers": [], "query_string": b"",
+                     "subprotocols": [PROTOCOL], "scheme": "ws", "root_path": ""}  # fmt: skip
+            await create_app(api.graph)(scope, receive, send)
+            assert sent == ["websocket.accept", "websocket.send", "websocket.close"]
+
+    run(work)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

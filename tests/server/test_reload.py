@@ -169,6 +169,7 @@ def test_what_cannot_change_while_it_runs_is_named(name: str, tmp_path: Path) ->
         "metrics_port": "9999",
         "traces": "true",
         "compiled": "false",
+        "federation": "true",
         "shared_url": '"redis://127.0.0.1"',
     }
     file = tmp_path / "graph.toml"
