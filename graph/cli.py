@@ -24,6 +24,7 @@ from graph.schema import build
 from graph.server import examples, figures, token_command
 from graph.server.app import Graph, create_app
 from graph.server.run import bind, serve_all
+from graph.server.run import run as serve_until_stopped
 from graph.server.serve import Serving, serve
 from graph.server.twins import (
     HOST,
@@ -246,7 +247,7 @@ def _demo(given: argparse.Namespace) -> int:
             systems_too = ((twin.app, twin.listener) for twin in twins)
             await serve_all([(app, listener), *systems_too], graph.streams.close)
 
-        asyncio.run(run())
+        serve_until_stopped(run)
     return 0
 
 

@@ -9,6 +9,7 @@
     │   └── TooManyGroups       statistics with too many groups       → error TOO_MANY_GROUPS
     ├── DocumentUnknown       no persisted document, see there      → PERSISTED_QUERY_NOT_FOUND …
     ├── RateLimited           the caller's bucket is empty          → error RATE_LIMITED, HTTP 429
+    ├── Overloaded            too many operations wait already      → error OVERLOADED, HTTP 503
     ├── SourcesFailed         no source could answer                → error of the root field
     ├── SourceError           one source could not answer           → an Outcome, others go on
     │   ├── SourceTimeout       TIMEOUT      a READ again, within deadline and retry budget
@@ -164,6 +165,22 @@ class RateLimited(GraphError):
             "limit": self.limit,
             "retryAfterSeconds": self.retry_after_seconds,
         }
+
+
+class Overloaded(GraphError):
+    """The process has as much to do as it takes on; nothing was begun."""
+
+    code = "OVERLOADED"
+    retry_after_seconds = 1
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(
+            f"{waiting} operations wait here already (server.max_waiting); ask again in "
+            f"{self.retry_after_seconds} s"
+        )
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "retryAfterSeconds": self.retry_after_seconds}
 
 
 class SourcesFailed(GraphError):

@@ -159,6 +159,6 @@ def test_the_readme_names_every_setting_and_every_error_code() -> None:
         for field in msgspec.structs.fields(kind):
             assert re.search(rf"\b{field.name}\b", readme), f"README lacks {field.name}"
     for code in ("BAD_USER_INPUT", "UNAUTHENTICATED", "FORBIDDEN", "LIMIT_EXCEEDED", "RATE_LIMITED",
-                 "INTERNAL", "PARTIAL", "GRAPHQL_INVALID", "BAD_REQUEST",
+                 "INTERNAL", "OVERLOADED", "PARTIAL", "GRAPHQL_INVALID", "BAD_REQUEST",
                  "METHOD_NOT_ALLOWED"):  # fmt: skip
         assert code in readme, f"README lacks {code}"

@@ -9,28 +9,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import msgspec
 
 from graph.errors import SourceError, SourceOverBudget
 from graph.gather import keys
 from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
 from graph.gather.plan import Plan, SourcePlan
+from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.convert import compiled
+from graph.sources.compiling import compiled
 from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
 T = TypeVar("T")
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, gc=False):
     """One entry of the list: its place, the record, the wire row(s) it came from."""
 
     key: Key
     record: Any
     wire: Any
+
+
+place: Callable[[Entry], Key] = attrgetter("key")
+"""what entries are sorted by"""
 
 
 class Run:
@@ -115,13 +123,20 @@ class Run:
         except SourceError as error:
             self.error = error
             return
-        wants, own, tests = self.plan.wants, self.live.id, [c.test for c in self.source.checks]
-        for row in self.stream.out:
-            key = Key(row.moment, own, row.key)
-            if wants(key) and (not tests or all(test(row.record) for test in tests)):
-                self.entries.append(Entry(key, row.record, row.wire))
+        self.entries += self._wanted(self.stream.out)
         self.stream.out.clear()
         self._finished_early = self._beyond()
+
+    def _wanted(self, rows: list[Row]) -> list[Entry]:
+        """The rows, which come in order, that belong to the page and pass the checks"""
+        for check in self.source.checks:
+            rows = [row for row in rows if check.test(row.record)]
+        source, wants = self.live.id, self.plan.wants
+        found = [Entry(Key(r.moment, source, r.key), r.record, r.wire) for r in rows]
+        # What lies between two entries of a range belongs to the range.
+        if found and not (wants(found[0].key) and wants(found[-1].key)):
+            found = [entry for entry in found if wants(entry.key)]
+        return found
 
     def _beyond(self) -> bool:
         """Nothing that is still unread can be wanted"""
@@ -161,6 +176,8 @@ async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
 
 def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
     """The sources whose unread part may hold an entry of the page"""
+    if not any(run.open for run in runs):
+        return []
     known = sorted(
         (entry.key for run in runs if not run.failed for entry in run.entries),
         reverse=plan.newest_first,

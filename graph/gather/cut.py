@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from graph.gather import keys
-from graph.gather.ask import Entry, Run
+from graph.gather.ask import Entry, Run, place
 from graph.gather.keys import TICK, Cursor, Hint, Key
 from graph.gather.plan import NotAsked, Plan
 from graph.observe import Trace
@@ -37,11 +38,9 @@ class Cut(NamedTuple):
 def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> Cut:
     """Merges the runs and cuts the page, in the direction of reading."""
     given = [run for run in runs if not run.failed]
-    merged = sorted(
-        (entry for run in given for entry in run.entries),
-        key=lambda entry: entry.key,
-        reverse=plan.newest_first,
-    )
+    # Each run comes in order, which sorting makes use of.
+    merged = [entry for run in given for entry in run.entries]
+    merged.sort(key=place, reverse=plan.newest_first)
     # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
     nearest: Key | None = None
     for run in given:
@@ -52,7 +51,7 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
             and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
-    sure = [e for e in merged if nearest is None or plan.ahead(e.key, nearest)]
+    sure = merged if nearest is None else [e for e in merged if plan.ahead(e.key, nearest)]
     page = sure[: plan.page.amount]
     more = len(sure) > plan.page.amount or nearest is not None
     end: Key | None = None
@@ -60,7 +59,8 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
         full = len(page) == plan.page.amount
         end = page[-1].key if full and page else plan.start if full else nearest
     count = _count(plan, runs)
-    outcomes = [_outcome(plan, run, page, end, more, trace, signer) for run in runs]
+    amounts = Counter(entry.key.source for entry in page)
+    outcomes = [_outcome(plan, run, amounts, end, more, trace, signer) for run in runs]
     outcomes += [not_asked(source) for source in plan.not_asked]
     complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in outcomes)
     return Cut(
@@ -209,7 +209,7 @@ def _count(plan: Plan, runs: Sequence[Run]) -> Count:
 def _outcome(
     plan: Plan,
     run: Run,
-    page: list[Entry],
+    amounts: Mapping[str, int],
     end: Key | None,
     more: bool,
     trace: Trace,
@@ -244,7 +244,7 @@ def _outcome(
         message=message,
         retryable=error is not None and error.retryable,
         retry_after_seconds=None if retry_after is None else max(1, round(retry_after)),
-        records=sum(1 for entry in page if entry.key.source == run.live.id),
+        records=amounts.get(run.live.id, 0),
         skipped_records=0 if run.failed else run.stream.skipped,
         requests=seen.requests,
         retries=seen.retries,

@@ -27,8 +27,8 @@ from graph.gather.plan import NEEDS, choose
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
+from graph.sources.compiling import compiled, convert_rows, heads, wire_keys, wire_names
 from graph.sources.contract import Ask, Found, Part, Reply, Resource, RowKey
-from graph.sources.convert import compiled, convert_rows, heads, wire_keys, wire_names
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
@@ -114,8 +114,7 @@ async def _finish_source(
     loaders: Loaders,
 ) -> None:
     resource, folded = _resource(live, kind)
-    for entry in entries:
-        label(entry.record, live, kind, entry.key.row, paths)
+    label([(entry.record, entry.key.row) for entry in entries], live, kind, paths)
     wanted = heads(paths)
     if folded:
         if "logs" in wanted:
@@ -130,12 +129,10 @@ async def _finish_source(
                 entry.record.logs = legs_of_call(
                     live, rows, None, sub(paths, "logs"), entry.record, loaders.trace.caller
                 )
-    work = [_fill(live, resource, entry, kind, paths, loaders) for entry in entries]
     if part_names(resource, paths) or "record" in wanted:
-        await asyncio.gather(*work)
-    else:
-        for coroutine in work:
-            coroutine.close()
+        await asyncio.gather(
+            *(_fill(live, resource, entry, kind, paths, loaders) for entry in entries)
+        )
 
 
 async def _fill(

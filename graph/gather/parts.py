@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +14,8 @@ from graph.gather import keys
 from graph.gather.keys import Kind
 from graph.gather.plan import NEEDS, Plan, SourcePlan
 from graph.observe import Trace
+from graph.sources.compiling import compiled, convert_rows, heads
 from graph.sources.contract import Resource
-from graph.sources.convert import compiled, convert_rows, heads
 from graph.sources.masks import Mask
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
@@ -84,11 +84,16 @@ def set_part(
             setattr(holder, last, value)
 
 
-def label(record: Any, live: LiveSource, kind: Kind, row: str, paths: frozenset[str]) -> None:
-    if "id" in paths:
-        record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))
-    record.source = live.told
-    record.unit = CallUnit.CALL if kind == "record" else CallUnit.LEG
+def label(
+    records: Iterable[tuple[Any, str]], live: LiveSource, kind: Kind, paths: frozenset[str]
+) -> None:
+    """Gives records, each with its row key, what their source's mapping does not."""
+    source, with_id = live.told, "id" in paths
+    unit = CallUnit.CALL if kind == "record" else CallUnit.LEG
+    for record, row in records:
+        record.source, record.unit = source, unit
+        if with_id:
+            record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))
 
 
 def legs_of_call(
@@ -126,8 +131,10 @@ def finish_legs(
     paths: frozenset[str],
     call: CallRecord,
 ) -> None:
-    for leg, wire in zip(legs, wires, strict=True):
-        label(leg, live, "log", live.manifest.logs.row_key(live.site, wire), paths)
+    row_key = live.manifest.logs.row_key
+    rows = [row_key(live.site, wire) for wire in wires]
+    label(zip(legs, rows, strict=True), live, "log", paths)
+    for leg in legs:
         leg.record = call
 
 

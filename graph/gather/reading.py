@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from itertools import count
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
 
 from graph.errors import SourceMalformed
 from graph.observe import Trace
+from graph.sources.compiling import convert_rows
 from graph.sources.contract import Ask, Page, Reply, Resource
-from graph.sources.convert import convert_rows
 from graph.transport.source import LiveSource
 
 _PASSES, _BARREN_PASSES = 20, 6
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, gc=False):
     """One row of a source: its start, its row key, the record made of it, its wire row."""
 
     moment: datetime
@@ -26,6 +28,10 @@ class Row(NamedTuple):
     wire: Any
     place: int = 0
     """its position in the vendor's list"""
+
+
+in_order: Callable[[Row], Any] = attrgetter("moment", "key")
+"""what rows of one source are sorted by"""
 
 
 class Pass(NamedTuple):
@@ -113,14 +119,13 @@ class Reader:
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
         made, _ = convert_rows(self._convert, page.rows, page.raws)
-        rows: list[Row] = []
-        for place, (key, wire, record) in enumerate(
-            zip(keys, page.rows, made, strict=True), page.offset
-        ):
-            if record is None or record.started_at is None:
-                self._bad_rows.add(key)
-            else:
-                rows.append(Row(record.started_at, key, record, wire, place))
+        rows = [
+            Row(record.started_at, key, record, wire, place)
+            for key, record, wire, place in zip(keys, made, page.rows, count(page.offset))
+            if record is not None and record.started_at is not None
+        ]
+        if len(rows) < len(keys):
+            self._bad_rows |= set(keys) - {row.key for row in rows}
         self._undecoded = max(self._undecoded, page.skipped)
         seen = self._trace.source(self._live.id)
         seen.rows += len(page.rows)

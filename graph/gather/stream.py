@@ -13,9 +13,8 @@ not sorted is read in whole pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -23,7 +22,7 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.gather import keys, pieces
 from graph.gather.keys import TICK, Hint
-from graph.gather.reading import Pass, Reader, Row, agreement
+from graph.gather.reading import Pass, Reader, Row, agreement, in_order
 from graph.observe import Trace
 from graph.sources.contract import Ask, Page, Resource
 from graph.transport.source import LiveSource
@@ -72,7 +71,8 @@ class Stream:
         self.missing: list[TimeWindow] = []
         self.total: int | None = None
         self._reader = Reader(live, resource, trace, convert)
-        self._trail: list[tuple[datetime, int, str]] | None = [] if keep_trail else None
+        kept = keep_trail and self._by_position
+        self._trail: list[tuple[datetime, int, str]] | None = [] if kept else None
         self._offset: int | None = None
         self._expected: bytes | None = None
         self._sent: list[str] = []
@@ -250,9 +250,9 @@ class Stream:
             raise Moved
 
     def _in_order(self, rows: list[Row]) -> None:
-        for one, two in pairwise(rows):
-            if self.ahead(two.moment, one.moment):
-                raise pieces.NotSorted
+        moments = [row.moment for row in rows]
+        if moments != sorted(moments, reverse=self.newest_first):
+            raise pieces.NotSorted
 
     def _at_the_top(self, edge: datetime) -> bool:
         return self.newest_first and edge >= self.ask.now
@@ -304,9 +304,7 @@ class Stream:
         if found is None:
             self._give_up(moment, moment)
             return
-        for key, row in found.items():
-            if row.moment == moment:
-                self._remember(key, row)
+        self._remember(row for row in found.values() if row.moment == moment)
         self._advance(self._just_after(moment))
 
     async def _tie_by_position(self, moment: datetime, offset: int) -> Pass:
@@ -367,8 +365,7 @@ class Stream:
                 if self._pieces.finished:
                     self._finish()
             return
-        for key, row in found.items():
-            self._remember(key, row)
+        self._remember(found.values())
         self._pieces.was(piece, len(found))
         if self._pieces.finished:
             self._finish()
@@ -378,36 +375,31 @@ class Stream:
     # ------------------------------------------------------------ rows
 
     def _keep(self, rows: list[Row]) -> None:
-        for row in rows:
-            self._remember(row.key, row)
-            if self._trail is not None:
-                self._trail.append((row.moment, row.place, row.key))
+        self._remember(rows)
+        if self._trail is not None:
+            self._trail += [(row.moment, row.place, row.key) for row in rows]
 
-    def _remember(self, key: str, row: Row) -> None:
-        if self.frontier is None or not self.ahead(row.moment, self.frontier):
-            self.pending[key] = row
+    def _remember(self, rows: Iterable[Row]) -> None:
+        edge = self.frontier
+        if edge is not None:
+            rows = [row for row in rows if not self.ahead(row.moment, edge)]
+        self.pending.update({row.key: row for row in rows})
 
     def _advance(self, frontier: datetime) -> None:
         if self.frontier is not None and not self.ahead(self.frontier, frontier):
             return  # a list that was asked for anew has not come as far again
-        rows, self.pending = self.pending, {}
-        ready: list[Row] = []
-        for key, row in rows.items():
-            if self.ahead(row.moment, frontier):
-                ready.append(row)
-            else:
-                self.pending[key] = row
-        self._give(ready)
+        self._release([r for r in self.pending.values() if self.ahead(r.moment, frontier)])
         self.frontier = frontier
 
     def _finish(self) -> None:
-        self._give(list(self.pending.values()))
-        self.pending.clear()
+        self._release(list(self.pending.values()))
         self.done = True
 
-    def _give(self, ready: list[Row]) -> None:
-        ready.sort(key=lambda row: (row.moment, row.key), reverse=self.newest_first)
-        self.out.extend(ready)
+    def _release(self, final: list[Row]) -> None:
+        for row in final:
+            del self.pending[row.key]
+        final.sort(key=in_order, reverse=self.newest_first)
+        self.out += final
 
     def _give_up(self, low: datetime, high: datetime) -> None:
         """A piece that can never fit: it is named, its rows are not given, reading goes on"""

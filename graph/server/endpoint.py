@@ -23,7 +23,14 @@ from strawberry.types import ExecutionResult
 
 from graph.caller import Caller
 from graph.config import Settings
-from graph.errors import GraphError, NotSignedIn, OverLimit, RateLimited, SignInUnavailable
+from graph.errors import (
+    GraphError,
+    NotSignedIn,
+    OverLimit,
+    Overloaded,
+    RateLimited,
+    SignInUnavailable,
+)
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
 from graph.schema.documents import Documents
@@ -31,6 +38,7 @@ from graph.server.auth import STATUSES, Gate, challenge
 from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
 from graph.server.socket import Operations, Socket
+from graph.server.turns import Turns
 
 
 class Events(SSETransport):
@@ -77,6 +85,8 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.context_of = context_of
         self._served = served
+        server = served.settings.server
+        self._turns = Turns(server.max_operations, server.max_waiting)
         self._example = example or ""
 
     @property
@@ -105,6 +115,9 @@ class Endpoint(GraphQL[Context, None]):
             response = _refusal(413, str(error), error)
         except (NotSignedIn, SignInUnavailable) as error:
             response = refusal_at_the_gate(error)
+        except Overloaded as error:
+            response = _refusal(503, str(error), error)
+            response.headers["retry-after"] = str(error.retry_after_seconds)
         if response.media_type == _JSON and _wants_newer(request):
             response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
@@ -117,6 +130,10 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(response, Response):
             response.context = context  # type: ignore[attr-defined]
         return context
+
+    async def execute_single(self, *given: Any, **named: Any) -> ExecutionResult:
+        async with self._turns.turn():
+            return await super().execute_single(*given, **named)
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         asked = any(name in request.query_params for name in ("documentId", "extensions"))

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 import msgspec
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette_compress import CompressMiddleware
 
 from graph.caller import Caller
 from graph.errors import (
@@ -111,11 +111,13 @@ def _answer(status: int, message: str, extensions: Any) -> Response:
 
 
 class Compressed:
-    """Compresses answers, but not files: they flow as they are, in the length that was told."""
+    """Compresses answers (zstd, Brotli or gzip, as the caller accepts), but not files: they flow as
+    they are, in the length that was told.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app
-        self._packed = GZipMiddleware(app, minimum_size=2048)
+        self._packed = CompressMiddleware(app, minimum_size=2048)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = scope["type"] == "http" and scope["path"].startswith("/reports/")

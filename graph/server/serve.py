@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from graph.metrics import serve_shared
 from graph.observe import log, system_timer
 from graph.server.app import Graph, create_app, create_health_app, trusted
 from graph.server.auth import Gate
-from graph.server.run import bind, serve_all, serve_by_workers
+from graph.server.run import bind, quiet_garbage, run, serve_all, serve_by_workers
 from graph.transport.open import check_vendors
 
 HOST = "127.0.0.1"
@@ -59,7 +58,7 @@ def serve(given: Serving, settings: Settings) -> None:
         metrics = None if own is None else stack.enter_context(bind(HOST, own))
         told = f"cdr-graph serves http://{_bracketed(given.host)}:{port}/graphql"
         if given.workers == 1:
-            asyncio.run(_one_process(given.file, settings, listener, metrics, told))
+            run(lambda: _one_process(given.file, settings, listener, metrics, told))
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cdr-graph-"))
             _several(given, settings, listener, metrics, folder, told)
@@ -90,6 +89,7 @@ async def _one_process(
     if metrics is not None:
         apps.append((create_health_app(graph), metrics))
     print(told, file=sys.stderr, flush=True)
+    quiet_garbage()
     await serve_all(apps, graph.end_streams, behind=settings.server, on_hangup=reload)
 
 

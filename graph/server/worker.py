@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from graph import config, spans
 from graph.observe import write_logs
 from graph.server.app import Graph, create_app
-from graph.server.run import first_on_signals
+from graph.server.run import first_on_signals, quiet_garbage
 
 
 def app() -> Starlette:
@@ -19,4 +19,6 @@ def app() -> Starlette:
         spans.export()
     graph = Graph(settings, share=worker.share, shared_metrics=worker.metrics_folder)
     first_on_signals(graph.end_streams)
-    return create_app(graph)
+    made = create_app(graph)
+    quiet_garbage()
+    return made

@@ -99,7 +99,7 @@ class Site(msgspec.Struct):
     """One configured system, as a vendor's functions need to know it.
 
     `facts` holds what sign-in learnt. `unknown_words` counts words no table knows, by word.
-    `converters` keeps the compiled conversions, by what they convert.
+    `converters` keeps the compiled conversions by what they convert, and what each PerSite made.
     """
 
     id: str
@@ -224,6 +224,18 @@ class PerSite:
         self.make = make
 
 
+class Composed:
+    """A converter of attributes that are converted `first`, each by the converter at its place; the
+    others are given as they are. What several fields need of one attribute is made once for a row.
+    """
+
+    def __init__(
+        self, convert: Callable[..., Any] | PerSite, *first: Callable[..., Any] | PerSite
+    ) -> None:
+        self.convert = convert
+        self.first = first
+
+
 class Field(NamedTuple):
     """One row of a mapping: our path, the attributes of the wire Struct it comes from, how.
 
@@ -233,7 +245,7 @@ class Field(NamedTuple):
 
     path: str
     wire: str | tuple[str, ...]
-    convert: Callable[..., Any] | PerSite
+    convert: Callable[..., Any] | PerSite | Composed
     part: str | None = None
 
 

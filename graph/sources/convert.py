@@ -1,28 +1,26 @@
-"""Wire to record, the only conversion there is.
+"""Wire to record, value by value; `compiling.py` makes functions of rows out of these.
 
-`compiled` makes one function out of the FIELDS rows that were asked for; it sets what was asked
-and nothing else. Blanks (missing, null, "", " ", zero dates) become None; zero stays zero.
+Blanks (missing, null, "", " ", zero dates) become None; zero stays zero.
 
 Converters raise ValueError for what is not as documented; the row is then skipped and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import phonenumbers
 
 from graph.errors import SourceMalformed
 from graph.privacy import country_of_pseudonym
-from graph.sources.contract import Field, PerSite, Resource, Site
-from graph.types.call import Party
-from graph.types.scalars import Money, as_json
+from graph.sources.contract import PerSite, Site
+from graph.types.scalars import Money
 
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
@@ -43,7 +41,7 @@ def text(value: object) -> str | None:
 
 def integer(value: object) -> int | None:
     """A whole number, which may come as text"""
-    if value is None or type(value) is int or isinstance(value, int):
+    if type(value) is int or value is None or isinstance(value, int):
         return value
     stripped = str(value).strip()
     if not stripped:
@@ -77,21 +75,28 @@ def decimal(value: object) -> Decimal | None:
 
 def instant(value: object) -> datetime | None:
     """RFC 3339 or ISO 8601 text with its zone; without one it is UTC"""
+    if type(value) is str and value[:1] == "2" and value[-1] == "Z":
+        return datetime.fromisoformat(value)  # as most are written: nothing to strip or to shift
     stripped = text(value)
     if stripped is None:
         return None
     moment = datetime.fromisoformat(stripped)
-    if moment.tzinfo is UTC:
+    zone = moment.tzinfo
+    if zone is UTC:
         return moment
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if zone is None else moment.astimezone(UTC)
 
 
 def epoch(value: object) -> datetime | None:
     """Seconds since 1970 in UTC; 0 is absent"""
     number = integer(value)
     return datetime.fromtimestamp(number, UTC) if number else None
+
+
+@lru_cache(maxsize=16_384)
+def lasting(seconds: int) -> timedelta:
+    """So many seconds; making one anew costs more than adding it to a moment"""
+    return timedelta(seconds=seconds)
 
 
 def local(site: Site) -> Callable[[object], datetime | None]:
@@ -175,7 +180,6 @@ def money(currency: str | None, *, per: int = 1) -> Callable[[object], Money | N
     return convert
 
 
-@lru_cache(maxsize=65_536)
 def to_e164(number: str, region: str | None) -> str | None:
     """E.164 with `+`, or None if the text is no number of a known country"""
     try:
@@ -210,23 +214,21 @@ def e164(*, plus: bool = False) -> PerSite:
 
     def make(site: Site) -> Callable[[object], str | None]:
         region = site.region
-
-        @lru_cache(maxsize=65_536)
-        def international(number: str) -> str | None:
-            # Five digits and fewer are extensions and service numbers, in every country's plan.
-            if sum(map(str.isdigit, number)) < 6 or not number[-1].isdigit():
-                return None
-            if plus and number[0].isdigit() and not number.startswith("0"):
-                return to_e164("+" + number, None)
-            return to_e164(number, region)
-
-        def convert(value: object) -> str | None:
-            number = text(value)
-            return None if number is None else international(number)
-
-        return convert
+        return lambda value: None if value is None else outside(str(value), region, plus)
 
     return PerSite(make)
+
+
+@lru_cache(maxsize=65_536)
+def outside(value: str, region: str | None, plus: bool) -> str | None:
+    """What `e164` makes of a text"""
+    number = text(value)
+    # Five digits and fewer are extensions and service numbers, in every country's plan.
+    if number is None or sum(map(str.isdigit, number)) < 6 or not number[-1].isdigit():
+        return None
+    if plus and number[0].isdigit() and not number.startswith("0"):
+        return to_e164("+" + number, None)
+    return to_e164(number, region)
 
 
 def constant(value: T) -> Callable[..., T]:
@@ -243,166 +245,6 @@ PUSHABLE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 def pushable(values: tuple[Any, ...]) -> bool:
     """Every value is safe text for a vendor's filter expression"""
     return all(isinstance(v, str) and v and PUSHABLE.issuperset(v) for v in values)
-
-
-# ---------------------------------------------------------------- compiling
-
-
-class Changes(Protocol):
-    """What becomes of the attributes of records before anybody reads them."""
-
-    def of(self, kind: type, attribute: str) -> Callable[[Any], Any] | None:
-        """What becomes of an attribute's value; None where it stays as it is"""
-
-
-_NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}
-
-
-def heads(paths: Iterable[str]) -> frozenset[str]:
-    """The first steps of the paths"""
-    return frozenset(path.partition(".")[0] for path in paths)
-
-
-def asked(field: Field, paths: frozenset[str], first: frozenset[str]) -> bool:
-    """The path is among those asked for; a field of a whole object answers for its parts."""
-    return field.path in paths or ("." not in field.path and field.path in first)
-
-
-def wire_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
-    """The wire attributes that the asked paths are made of, and those always needed"""
-    first = heads(paths)
-    needed = set(resource.always)
-    for field in resource.fields:
-        if field.part is None and asked(field, paths, first):
-            needed.update((field.wire,) if isinstance(field.wire, str) else field.wire)
-    return frozenset(needed)
-
-
-def wire_keys(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
-    """The names on the wire of everything that the asked paths are made of"""
-    names = {info.name: info.encode_name for info in msgspec.structs.fields(resource.wire)}
-    keys = frozenset(names[name] for name in wire_names(resource, paths))
-    return keys | frozenset(resource.legs_wire) if "logs" in heads(paths) else keys
-
-
-def compiled(
-    target: type[T],
-    fields: Sequence[Field],
-    paths: frozenset[str],
-    site: Site,
-    details: type | None = None,
-    mask: Changes | None = None,
-) -> Callable[[Any, Any], T]:
-    """A function from a wire row, and the row as sent, to a `target` with what was asked for.
-
-    `paths` are like "talk_seconds", "caller.number", "details.pin_code", "raw". Late parts that
-    were asked for are set to None; they are filled later. It is made once for a site and selection.
-    `mask` says what becomes of what is personal; None: it stays as it is.
-    """
-    key = (target, id(fields), paths, details, mask is not None)
-    made = site.converters.get(key)
-    if made is None:
-        if len(site.converters) >= _MOST_CONVERTERS:
-            site.converters.clear()
-        made = site.converters[key] = _compile(target, fields, paths, site, details, mask)
-    return made
-
-
-_MOST_CONVERTERS = 500
-
-
-def _compile(
-    target: type[T],
-    fields: Sequence[Field],
-    paths: frozenset[str],
-    site: Site,
-    details: type | None,
-    mask: Changes | None,
-) -> Callable[[Any, Any], T]:
-    nested = dict(_NESTED)
-    if details is not None:
-        nested["details"] = details
-    first = heads(paths)
-    names: dict[str, Any] = {"new": object.__new__, "Target": target, "as_json": as_json}
-    lines = ["def convert(w, raw):", " r = new(Target)"]
-    opened: set[str] = set()
-    done: set[str] = set()
-
-    def open_object(head: str) -> None:
-        if head not in opened:
-            opened.add(head)
-            names[f"T_{head}"] = nested[head]
-            lines.append(f" {head} = r.{head} = new(T_{head})")
-            if head == "details":
-                lines.append(f" {head}.vendor = vendor")
-
-    for place, field in enumerate(fields):
-        if not asked(field, paths, first):
-            continue
-        head, _, rest = field.path.partition(".")
-        done.add(field.path)
-        if rest:
-            open_object(head)
-        where = f"{head}.{rest}" if rest else f"r.{head}"
-        if field.part is not None:
-            lines.append(f" {where} = None")
-            continue
-        convert = field.convert.make(site) if isinstance(field.convert, PerSite) else field.convert
-        if mask is not None:
-            convert = _masked(convert, mask.of(nested[head] if rest else target, rest or head))
-        names[f"c{place}"] = convert
-        wire = (field.wire,) if isinstance(field.wire, str) else field.wire
-        lines.append(f" {where} = c{place}({', '.join('w.' + name for name in wire)})")
-    for path in sorted(paths - done):
-        head, _, rest = path.partition(".")
-        if head in nested:
-            open_object(head)
-            if rest and path != "details.vendor":
-                lines.append(f" {head}.{rest} = None")
-        elif head in done or head in _GIVEN_LATER:
-            continue
-        elif head == "raw":
-            sent = "None if raw is None else as_json(raw)" if mask is None else "None"
-            lines.append(f" r.raw = {sent}")
-        else:
-            done.add(head)
-            lines.append(f" r.{head} = None")
-    names["vendor"] = getattr(details, "VENDOR_NAME", "")
-    lines.append(" return r")
-    exec(compile("\n".join(lines), "<compiled conversion>", "exec"), names)  # noqa: S102
-    made: Callable[[Any, Any], T] = names["convert"]
-    return made
-
-
-def _masked(convert: Callable[..., Any], change: Callable[[Any], Any] | None) -> Callable[..., Any]:
-    if change is None:
-        return convert
-
-    def masked(*wire: Any) -> Any:
-        value = convert(*wire)
-        return None if value is None else change(value)
-
-    return masked
-
-
-_GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})
-"""paths that are set by whoever reads the list, not by a vendor's mapping"""
-
-
-def convert_rows(
-    convert: Callable[[Any, Any], T], rows: Sequence[Any], raws: Sequence[Any] | None
-) -> tuple[list[T | None], int]:
-    """The rows converted, None where one is not as documented, and how many of those."""
-    made: list[T | None] = []
-    skipped = 0
-    for place, row in enumerate(rows):
-        try:
-            made.append(convert(row, None if raws is None else raws[place]))
-        except (ValueError, TypeError, ArithmeticError, KeyError):
-            # One row that is not as documented must not cost the others; it is counted.
-            made.append(None)
-            skipped += 1
-    return made, skipped
 
 
 # ---------------------------------------------------------------- decoding

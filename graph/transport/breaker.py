@@ -24,6 +24,8 @@ class Breaker:
     def __init__(self, timer: Timer) -> None:
         self._timer = timer
         self._last: deque[tuple[float, bool]] = deque()
+        self._failures = 0
+        """among those"""
         self._closed_at: float | None = None
         self._rest = _REST_SECONDS
         self._probing = False
@@ -57,12 +59,13 @@ class Breaker:
             else:
                 self._closed_at, self._rest = None, _REST_SECONDS
                 self._last.clear()
+                self._failures = 0
             return
         self._last.append((now, failed))
-        while self._last and self._last[0][0] < now - _WINDOW_SECONDS:
-            self._last.popleft()
-        failures = sum(1 for _, bad in self._last if bad)
-        if len(self._last) >= _FEWEST and failures * 2 >= len(self._last):
+        self._failures += failed
+        while self._last[0][0] < now - _WINDOW_SECONDS:
+            self._failures -= self._last.popleft()[1]
+        if len(self._last) >= _FEWEST and self._failures * 2 >= len(self._last):
             self._closed_at = now + self._rest
 
 

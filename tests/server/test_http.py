@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import brotli
 import httpx
 import pytest
+import zstandard
 from graphql import build_client_schema, get_introspection_query, print_schema
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -25,10 +28,13 @@ NEWER = "application/graphql-response+json"
 
 @asynccontextmanager
 async def client(
-    *sources: str | Mapping[str, Any], example: str | None = None, under: str = ""
+    *sources: str | Mapping[str, Any],
+    example: str | None = None,
+    under: str = "",
+    server: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the product over twins; `under`: mounted below this path"""
-    async with product(*(sources or ("portsip",)), count=60) as api:
+    async with product(*(sources or ("portsip",)), count=60, server=server) as api:
         app = create_app(api.graph, example=example)
         if under:
             app = Starlette(routes=[Mount(under, app)])
@@ -251,16 +257,57 @@ def test_server_timing_names_every_source_that_was_asked() -> None:
     run(work)
 
 
-def test_a_long_answer_is_compressed_for_who_can_read_it() -> None:
+UNPACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": lambda packed: zstandard.ZstdDecompressor().decompressobj().decompress(packed),
+}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("zstd;q=0, gzip", "gzip"),
+    ],
+)
+def test_a_long_answer_is_compressed_for_who_can_read_it(accepted: str, coding: str) -> None:
     async def work() -> None:
         async with client() as http:
             query = {"query": "{ callRecords(first: 50) { nodes { id startedAt } } }"}
-            small = await http.post("/graphql", json=query, headers={"accept-encoding": "gzip"})
             whole = await http.post("/graphql", json=query, headers={"accept-encoding": "identity"})
-            assert small.headers["content-encoding"] == "gzip"
+            asked = {"accept-encoding": accepted}
+            async with http.stream("POST", "/graphql", json=query, headers=asked) as small:
+                packed = b"".join([part async for part in small.aiter_raw()])
+            assert small.headers["content-encoding"] == coding
+            assert "accept-encoding" in small.headers["vary"].lower()
             assert "content-encoding" not in whole.headers
-            assert small.json() == whole.json()
-            assert int(small.headers["content-length"]) < len(whole.content)
+            assert UNPACKED[coding](packed) == whole.content
+            assert len(packed) < len(whole.content) / 2
+            short = await http.post("/graphql", json={"query": "{ __typename }"}, headers=asked)
+            assert "content-encoding" not in short.headers
+
+    run(work)
+
+
+def test_who_finds_too_many_waiting_is_told_when_to_come_again() -> None:
+    async def work() -> None:
+        limits = {"max_operations": 1, "max_waiting": 2}
+        query = {"query": "{ callRecords(first: 1) { nodes { startedAt } } }"}
+        async with client(server=limits) as http:
+            answers = await asyncio.gather(*(http.post("/graphql", json=query) for _ in range(5)))
+            assert [answer.status_code for answer in answers] == [200, 200, 200, 503, 503]
+            refused = answers[-1]
+            assert refused.headers["retry-after"] == "1"
+            error = refused.json()["errors"][0]
+            assert error["extensions"] == {"code": "OVERLOADED", "retryAfterSeconds": 1}
+            again = await http.post("/graphql", json=query)
+            assert again.json()["data"]["callRecords"]["nodes"]
+
+    run(work)
 
     run(work)
 

@@ -30,8 +30,8 @@ from graph.privacy import Secret
 from graph.schema.build import sdl
 from graph.schema.selection import snake
 from graph.sources import company, simulator, vendor, vendor_names
+from graph.sources.compiling import compiled
 from graph.sources.contract import Condition, Exactness, Manifest, Request, Resource, Site, Token
-from graph.sources.convert import compiled
 from graph.types.call import CallDirection, CallDisposition, CallLog
 from graph.types.inputs import CONDITIONS
 from tests.support import NOW, Api, product

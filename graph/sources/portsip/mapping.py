@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from graph.sources.contract import Field, Site
+from graph.sources.contract import Composed, Field, Site
 from graph.sources.convert import decimal, e164, instant, integer, seconds, text, word
 from graph.sources.portsip.wire import Leg
 from graph.types.call import AnsweredBy, CallDirection, CallDisposition, Hangup, HangupParty
@@ -42,39 +42,34 @@ PARTIES = {
 }
 
 
-def disposition(answered_at: str | None, status: Any, reason: str | None, reroute: str | None
+def disposition(answered: str | None, code: int | None, reason: str | None, reroute: str | None
                 ) -> CallDisposition:  # fmt: skip
     """How it ended: a queue that was left, an answer, or what the SIP code says"""
-    rerouted = text(reroute)
-    if rerouted == "QUEUE_ABANDONED":
+    if reroute == "QUEUE_ABANDONED":
         return CallDisposition.ABANDONED
-    if text(answered_at) is not None:
+    if answered is not None:
         return CallDisposition.ANSWERED
-    if rerouted == "CAPACITY_BLOCKED":
+    if reroute == "CAPACITY_BLOCKED":
         return CallDisposition.FAILED
-    if text(reason) == "CANCELLED":
+    if reason == "CANCELLED":
         return CallDisposition.CANCELLED
-    code = integer(status)
     if code is None:
         return CallDisposition.UNKNOWN
     return STATUSES.get(code, CallDisposition.FAILED)
 
 
-def answered_by(answered_at: str | None, duration: Any) -> AnsweredBy:
+def answered_by(answered: str | None, talked: int | None) -> AnsweredBy:
     """A session that was answered without a second of talk was picked up by a menu or a mailbox."""
-    if text(answered_at) is None:
+    if answered is None:
         return AnsweredBy.NOBODY
-    return AnsweredBy.PERSON if seconds(duration) else AnsweredBy.MACHINE
+    return AnsweredBy.PERSON if talked else AnsweredBy.MACHINE
 
 
-def total_seconds(started_at: str | None, ended_at: str | None) -> int | None:
-    return _between(instant(started_at), instant(ended_at))
-
-
-def ring_seconds(rang: str | None, answered: str | None, ended: str | None) -> int | None:
+def ring_seconds(
+    rang: datetime | None, answered: datetime | None, ended: datetime | None
+) -> int | None:
     """From the first ring to the answer, or to the end where nobody answered"""
-    answer = instant(answered)
-    return _between(instant(rang), answer if answer is not None else instant(ended))
+    return _between(rang, answered if answered is not None else ended)
 
 
 def _between(first: datetime | None, last: datetime | None) -> int | None:
@@ -83,15 +78,14 @@ def _between(first: datetime | None, last: datetime | None) -> int | None:
     return round((last - first).total_seconds())
 
 
-def hangup(reason: str | None, status: Any) -> Hangup | None:
-    ended, code = text(reason), integer(status)
-    if ended is None and not code:
+def hangup(reason: str | None, code: int | None) -> Hangup | None:
+    if reason is None and not code:
         return None
     return Hangup(
         cause=None,
         sip_code=code or None,
-        party=PARTIES.get(ended or "", HangupParty.UNKNOWN),
-        reason=ended,
+        party=PARTIES.get(reason or "", HangupParty.UNKNOWN),
+        reason=reason,
     )
 
 
@@ -145,21 +139,25 @@ _COMMON = (
     Field(
         "disposition",
         ("answered_at", "status_code", "end_reason", "reroute_reason"),
-        disposition,
+        Composed(disposition, text, integer, text, text),
     ),
-    Field("answered_by", ("answered_at", "duration"), answered_by),
+    Field("answered_by", ("answered_at", "duration"), Composed(answered_by, text, seconds)),
     Field("ringing_at", "rang_at", instant),
     Field("answered_at", "answered_at", instant),
     Field("ended_at", "ended_at", instant),
-    Field("total_seconds", ("started_at", "ended_at"), total_seconds),
-    Field("ring_seconds", ("rang_at", "answered_at", "ended_at"), ring_seconds),
+    Field("total_seconds", ("started_at", "ended_at"), Composed(_between, instant, instant)),
+    Field(
+        "ring_seconds",
+        ("rang_at", "answered_at", "ended_at"),
+        Composed(ring_seconds, instant, instant, instant),
+    ),
     Field("talk_seconds", "duration", seconds),
     Field("trunk_in", ("trunk", "direction"), _when(*_IN)),
     Field("trunk_out", ("trunk", "direction"), _when(*_OUT)),
     Field("did", "did_cid", text),
     Field("shown_number", "outbound_caller_id", text),
     Field("queue", "service_number", text),
-    Field("hangup", ("end_reason", "status_code"), hangup),
+    Field("hangup", ("end_reason", "status_code"), Composed(hangup, text, integer)),
     Field("cost", "cost", _nothing, part="detail"),
     Field("account", "billed_account", _nothing, part="detail"),
     Field("user_data", "user_data", user_data),

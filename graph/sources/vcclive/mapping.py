@@ -7,7 +7,7 @@ out. Seconds add up: ringing, then `billingtime` = before the queue + queue + ta
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from graph.sources.contract import Field, PerSite, RowKey, Site
@@ -18,6 +18,7 @@ from graph.sources.convert import (
     e164,
     instant,
     integer,
+    lasting,
     local,
     seconds,
     text,
@@ -122,7 +123,7 @@ def _answered_at(site: Site) -> Callable[..., datetime | None]:
         if _said(direction) != _INBOUND:
             return picked_up
         # The platform picked up first: the agent came after menu and queue.
-        return picked_up + timedelta(seconds=(seconds(before) or 0) + (seconds(queue) or 0))
+        return picked_up + lasting((seconds(before) or 0) + (seconds(queue) or 0))
 
     return convert
 
@@ -135,11 +136,11 @@ def _ended_at(site: Site) -> Callable[..., datetime | None]:
     ) -> datetime | None:
         picked_up, billed = read(utc, wall), seconds(billing)
         if picked_up is not None:
-            return None if billed is None else picked_up + timedelta(seconds=billed)
+            return None if billed is None else picked_up + lasting(billed)
         began, rang = read(start_utc, start), seconds(ring)
         if began is None or rang is None:
             return None
-        return began + timedelta(seconds=rang + (billed or 0))
+        return began + lasting(rang + (billed or 0))
 
     return convert
 

@@ -7,7 +7,7 @@ from it, are one call. Sources: "Call Log API", "Call log (Version 0.1)", "CDR N
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from graph.sources.contract import Field, PerSite, Site
-from graph.sources.convert import boolean, e164, integer, local, money, seconds, text
+from graph.sources.convert import boolean, e164, integer, lasting, local, money, seconds, text
 from graph.sources.voicenter.wire import Scalar
 from graph.types.call import AnsweredBy, CallDirection, CallDisposition, Recording
 
@@ -298,7 +298,7 @@ def _answered_at(site: Site) -> Callable[..., datetime | None]:
 
 
 def _after(began: datetime | None, later: int | None) -> datetime | None:
-    return None if began is None or later is None else began + timedelta(seconds=later)
+    return None if began is None or later is None else began + lasting(later)
 
 
 def recording(url: Scalar, expected: Any) -> Recording | None:

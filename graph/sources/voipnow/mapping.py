@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from graph.sources.contract import Field, PerSite, Site
-from graph.sources.convert import boolean, code, integer, local, local_instant, text
+from graph.sources.convert import boolean, code, integer, lasting, local, local_instant, text
 from graph.sources.convert import e164 as in_e164
 from graph.sources.voipnow.wire import Leg, Links, PhoneCall, View
 from graph.types.call import AnsweredBy, CallDirection, CallDisposition, Recording
@@ -276,7 +276,7 @@ class _Spans:
             start = self.moment(published) if first else None
         else:
             start = self._picked_up(view, views, answered) if answers(view) else None
-        return None if start is None else start + timedelta(seconds=lasted)
+        return None if start is None else start + lasting(lasted)
 
     def total_seconds(
         self, views: Views, published: str | None, answered: str | None, ordinal: int = 0

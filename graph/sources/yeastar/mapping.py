@@ -13,8 +13,17 @@ from functools import lru_cache
 from typing import Any
 
 from graph.privacy import keyed_hash
-from graph.sources.contract import LONGEST_CALL_SECONDS, Field, PerSite, RowKey, Site
-from graph.sources.convert import boolean, e164, epoch, integer, seconds, text, word
+from graph.sources.contract import LONGEST_CALL_SECONDS, Composed, Field, PerSite, RowKey, Site
+from graph.sources.convert import (
+    boolean,
+    e164,
+    epoch,
+    integer,
+    lasting,
+    seconds,
+    text,
+    word,
+)
 from graph.sources.yeastar.labels import QUEUE, Place, place, side
 from graph.sources.yeastar.wire import Row
 from graph.types.call import (
@@ -138,8 +147,7 @@ def _answered_by(site: Site) -> Callable[..., AnsweredBy]:
     """A queue counts as a machine, so that the hop of the agent who answered decides."""
     tell = place(site)
 
-    def convert(told: str | None, *to: Any) -> AnsweredBy:
-        found = _outcome(told)
+    def convert(found: CallDisposition, *to: Any) -> AnsweredBy:
         if found is CallDisposition.ANSWERED:
             return AnsweredBy.PERSON if tell(*to) is Place.PHONE else AnsweredBy.MACHINE
         if found is CallDisposition.VOICEMAIL:
@@ -149,39 +157,40 @@ def _answered_by(site: Site) -> Callable[..., AnsweredBy]:
     return convert
 
 
+@lru_cache(maxsize=256)
 def _outcome(told: str | None) -> CallDisposition:
     """The word without a look at where the hop led, and without being counted"""
     return DISPOSITIONS.get((text(told) or "").upper(), CallDisposition.UNKNOWN)
 
 
-def answered_at(timestamp: Any, told: str | None, rang: Any, talked: Any, total: Any
-                ) -> datetime | None:  # fmt: skip
+def answered_at(
+    started: datetime | None,
+    outcome: CallDisposition,
+    ring: int | None,
+    talk: int | None,
+    length: int | None,
+) -> datetime | None:
     """The start and the ringing. A hop that tells no ringing, as every menu's, is all talk from its
     beginning, or as much of it as the talk leaves.
     """
-    started, ring = epoch(timestamp), seconds(rang)
-    if started is None or _outcome(told) is not CallDisposition.ANSWERED:
+    if started is None or outcome is not CallDisposition.ANSWERED:
         return None
     if ring is None:
-        talk, length = seconds(talked), seconds(total)
         if talk is None or length is None or talk > length:
             return None
         ring = length - talk
-    return started + timedelta(seconds=ring)
+    return started + lasting(ring)
 
 
-def ended_at(timestamp: Any, total: Any) -> datetime | None:
-    started, length = epoch(timestamp), seconds(total)
+def ended_at(started: datetime | None, length: int | None) -> datetime | None:
     if started is None or length is None:
         return None
-    return started + timedelta(seconds=length)
+    return started + lasting(length)
 
 
-def talk_seconds(talked: Any, told: str | None) -> int | None:
+def talk_seconds(talk: int | None, outcome: CallDisposition) -> int | None:
     """As told of an answered hop; none in one that was not, a mailbox's message included."""
-    if _outcome(told) in (CallDisposition.ANSWERED, CallDisposition.UNKNOWN):
-        return seconds(talked)
-    return 0
+    return talk if outcome in (CallDisposition.ANSWERED, CallDisposition.UNKNOWN) else 0
 
 
 def _ringing(*, in_queue: bool) -> PerSite:
@@ -344,16 +353,18 @@ LOGS = (
     Field("callee.name", _TO, _name),
     Field("direction", _WAY, PerSite(_direction)),
     Field("disposition", ("disposition", *_TO), PerSite(_disposition)),
-    Field("answered_by", ("disposition", *_TO), PerSite(_answered_by)),
+    Field("answered_by", ("disposition", *_TO), Composed(PerSite(_answered_by), _outcome)),
     Field(
         "answered_at",
         ("timestamp", "disposition", "ring_duration", "talk_duration", "duration"),
-        answered_at,
+        Composed(answered_at, epoch, _outcome, seconds, seconds, seconds),
     ),
-    Field("ended_at", ("timestamp", "duration"), ended_at),
+    Field("ended_at", ("timestamp", "duration"), Composed(ended_at, epoch, seconds)),
     Field("total_seconds", "duration", seconds),
     Field("ring_seconds", ("ring_duration", *_TO), _ringing(in_queue=False)),
-    Field("talk_seconds", ("talk_duration", "disposition"), talk_seconds),
+    Field(
+        "talk_seconds", ("talk_duration", "disposition"), Composed(talk_seconds, seconds, _outcome)
+    ),
     Field("queue_seconds", ("ring_duration", *_TO), _ringing(in_queue=True)),
     Field("trunk_in", "src_trunk", text),
     Field("trunk_out", "dst_trunk", text),

@@ -25,8 +25,8 @@ from graph.errors import (
 )
 from graph.privacy import Secret
 from graph.sources import company, vcclive
+from graph.sources.compiling import compiled
 from graph.sources.contract import Ask, Reply, Request, RowKey, Site
-from graph.sources.convert import compiled
 from graph.sources.vcclive import VENDOR
 from graph.sources.vcclive.auth import Credentials, sign
 from graph.sources.vcclive.details import VccliveDetails

@@ -28,8 +28,8 @@ from graph.errors import (
 from graph.privacy import Secret
 from graph.sources import company
 from graph.sources.company import Call
+from graph.sources.compiling import compiled, convert_rows, wire_keys
 from graph.sources.contract import Ask, Condition, Exactness, Kind, Page, Reply, Request, Site
-from graph.sources.convert import compiled, convert_rows, wire_keys
 from graph.sources.voicenter import VENDOR
 from graph.sources.voicenter.auth import Credentials
 from graph.sources.voicenter.mapping import DISPOSITIONS, KINDS, NEVER

@@ -24,6 +24,7 @@ from graph.errors import (
 )
 from graph.privacy import Secret
 from graph.sources import company, voipnow
+from graph.sources.compiling import compiled, convert_rows
 from graph.sources.contract import (
     Ask,
     Condition,
@@ -37,7 +38,6 @@ from graph.sources.contract import (
     Site,
     Token,
 )
-from graph.sources.convert import compiled, convert_rows
 from graph.sources.voipnow.auth import AUTH, Credentials
 from graph.sources.voipnow.details import VoipnowDetails
 from graph.sources.voipnow.protocol import LOGS_LIST, RECORDS_LIST, Options, judge

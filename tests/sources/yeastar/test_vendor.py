@@ -23,6 +23,7 @@ from graph.errors import (
 )
 from graph.privacy import Secret
 from graph.sources import company, yeastar
+from graph.sources.compiling import compiled, convert_rows
 from graph.sources.contract import (
     Ask,
     Condition,
@@ -35,7 +36,6 @@ from graph.sources.contract import (
     Site,
     Token,
 )
-from graph.sources.convert import compiled, convert_rows
 from graph.sources.yeastar import auth, labels, mapping, protocol, wire
 from graph.sources.yeastar.auth import Credentials
 from graph.sources.yeastar.details import YeastarDetails
