@@ -1,24 +1,26 @@
 """Vendors that cost nothing: pages that the twins once gave, served by nginx (or Node) as files.
 
-    with upstream(Path("/tmp/pages")) as address: ...
+    with upstream() as address: ...
 
     <address>/hq1/api/cdrs … /hq50/…       a PortSIP page of 100 calls, each box its own calls
     <address>/yard/openapi/v1.0/cdr/list   a Yeastar page of 1,000 legs; yard10, yard100, yard10000
-    <address>/slow/…                       the same, 20 ms later
 
-The bytes are what the twins of this repository send, so that what is measured reads real formats.
+With `delay_ms`, Node answers everything so much later. The bytes are what the twins of this
+repository send, so that what is measured reads real formats.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,12 @@ from graph.sources.twin import World
 from graph.transport.http import HttpxTransport
 
 HERE = Path(__file__).parent
+PAGES = HERE / "pages"
 BOXES = 50
 LEGS = (10, 100, 1_000, 10_000)
-DELAY_MS = 20
 
 
-def pages(folder: Path) -> None:
+def pages(folder: Path = PAGES) -> None:
     """Writes every page once; those that are there already are left alone."""
     until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
     for box in range(1, BOXES + 1):
@@ -106,8 +108,7 @@ async def _asked(vendor: str, world: World, path: str, **params: str) -> bytes:
 # ---------------------------------------------------------------- serving them
 
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
-{modules}
+daemon off; {user} worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 300; sendfile on; tcp_nopush on;
@@ -127,14 +128,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def upstream(folder: Path, pin: Sequence[str] = (), *, delay_ms: int = 0) -> Iterator[str]:
+def upstream(pin: Sequence[str] = (), *, delay_ms: int = 0) -> Iterator[str]:
     """Serves the pages; gives the address. `pin`: the command that runs it on a core of its own."""
-    pages(folder)
+    folder = PAGES
+    pages()
     port = free_port()
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is not None and not delay_ms:
         config = folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder.resolve(), port=port, modules=""))
+        user = "user root;" if os.geteuid() == 0 else ""  # or it gives up the right to read
+        config.write_text(NGINX.format(folder=folder.resolve(), port=port, user=user))
         command = [nginx, "-c", str(config.resolve())]
     else:
         command = ["node", str(HERE / "upstream.mjs"), str(folder), str(port), str(delay_ms)]
@@ -147,12 +150,18 @@ def upstream(folder: Path, pin: Sequence[str] = (), *, delay_ms: int = 0) -> Ite
         stop(server)
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 30) -> None:
-    """Until the address answers; SystemExit if it never does"""
-    until = time.monotonic() + seconds
+def wait_for(url: str, server: subprocess.Popen[bytes], *, any_status: bool = False) -> None:
+    """Until the address answers, with any status or with a good one; SystemExit if it never does"""
+    until = time.monotonic() + 30
     while time.monotonic() < until and server.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            if any_status:
+                return
+        except OSError:
+            pass
         time.sleep(0.1)
     stop(server)
     raise SystemExit(f"{server.args!r} does not answer at {url}")

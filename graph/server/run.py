@@ -36,11 +36,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs a server to its end, on uvloop where there is one"""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work())
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's event loops; None where there is no uvloop"""
     try:
         import uvloop
     except ImportError:  # there is none for Windows, nor for other Pythons than CPython

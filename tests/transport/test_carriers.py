@@ -131,6 +131,7 @@ def test_reads_share_a_connection_and_a_write_has_its_own(carrier: Carrier) -> N
         (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", True, b"until the end"),
         (reply(), True, b"ok"),
     ],
+    ids=["mute", "in the head", "in the body", "in a chunk", "no HTTP", "as the end", "whole"],
 )
 def test_what_a_closed_connection_means(
     carrier: Carrier, said: bytes, close: bool, outcome: object
@@ -205,6 +206,7 @@ def test_who_gets_no_connection_of_a_full_pool_has_sent_nothing(carrier: Carrier
         (raw_deflate(TEXT), "deflate"),
         (TEXT, "identity"),
     ],
+    ids=["gzip", "x-gzip", "zlib", "raw deflate", "identity"],
 )
 def test_a_body_is_unpacked(carrier: Carrier, body: bytes, coding: str) -> None:
     (found,) = results(carrier, Listener(reply(body, f"content-encoding: {coding}")), ASK)
@@ -220,6 +222,7 @@ def test_a_body_is_unpacked(carrier: Carrier, body: bytes, coding: str) -> None:
         (TEXT, "deflate"),
         (gzip.compress(TEXT), "br"),
     ],
+    ids=["cut short", "not packed", "not deflated", "not asked for"],
 )
 def test_a_body_that_cannot_be_unpacked_is_malformed(
     carrier: Carrier, body: bytes, coding: str
@@ -244,6 +247,7 @@ CHUNKED = (
         b"HTTP/1.1 200 OK\r\ncontent-length: 900000000\r\n\r\n",
         reply(gzip.compress(MUCH), "content-encoding: gzip"),
     ],
+    ids=["told", "in chunks", "until the end", "only told", "when unpacked"],
 )
 def test_a_body_that_is_too_large_is_not_taken(carrier: Carrier, said: bytes) -> None:
     listener = Listener(said, reply(), close=True)
