@@ -90,7 +90,10 @@ class HangupParty(Enum):
     UNKNOWN = _value("UNKNOWN", "The system does not say, or in a word not known here.")
 
 
-@strawberry.type(description="One side of a call.")
+@strawberry.type(
+    description="One side of a call. Without the scope `numbers:clear` each of these is a "
+    "pseudonym: equal for equal numbers and names, in all sources and answers."
+)
 class Party:
     number: str | None = strawberry.field(
         description="The number, or the extension, as the vendor writes it; null if withheld."
@@ -123,7 +126,10 @@ class Hangup:
     )
 
 
-@strawberry.type(description="What is known of a call's recording.")
+@strawberry.type(
+    description="What is known of a call's recording. It needs the scope `recordings:read`; name "
+    "and address need `numbers:clear`, too, and are null without."
+)
 class Recording:
     name: str | None = strawberry.field(
         metadata=FREE,
@@ -140,7 +146,8 @@ class Recording:
 
 @strawberry.interface(
     description="What one vendor tells beyond the common fields, in that vendor's terms. "
-    "Use `... on` with the vendor's own type."
+    "Use `... on` with the vendor's own type. Without the scope `numbers:clear` texts that may "
+    "name somebody are pseudonyms or null."
 )
 class VendorDetails:
     vendor: str = strawberry.field(
@@ -240,7 +247,7 @@ class Call(Node):
     raw: JSON | None = strawberry.field(
         metadata=tells(Tells.ANYTHING, "raw:read", "numbers:clear"),
         description="The entry exactly as the vendor sent it. Asking for it makes the vendor send "
-        "every field.",
+        "every field. It needs the scopes `raw:read` and `numbers:clear`.",
     )
 
 

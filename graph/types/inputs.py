@@ -25,7 +25,10 @@ CONDITIONS = (
 )  # fmt: skip
 """the conditions of a filter, apart from the window and the choice of sources"""
 
-_NUMBERS = "Whole numbers in any usual form, or a prefix with a trailing `*`: `+4930*`."
+_NUMBERS = (
+    "Whole numbers in any usual form, or a prefix with a trailing `*`: `+4930*`. Without the scope "
+    "`numbers:clear`: whole pseudonyms, as answers give them."
+)
 
 
 @strawberry.enum(description="The order of a list of calls.")

@@ -198,7 +198,7 @@ class CallReport(Node):
         description="Where it stands, in the phone system's own word.",
     )
     email: str | None = strawberry.field(
-        description="Who is told when a file is ready. It may need a further request to the "
+        description="Who is told when a file is ready; a pseudonym without `numbers:clear`. It may need a further request to the "
         "vendor for each report."
     )
     format: CallReportFormat | None = strawberry.field(
@@ -254,7 +254,8 @@ class CompletedCallReport(Node):
     )
     file_url: str = strawberry.field(
         description="Where this server serves the file: a path, with the same rights as this "
-        "answer. Files do not last for ever; then it answers 404."
+        "answer and `numbers:clear`. Where callers sign in it is signed for the one who asks, and "
+        "good for five minutes. Files do not last for ever; then it answers 404."
     )
 
 

@@ -8,16 +8,21 @@ import io
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 import pytest
 
+from graph.caller import SCOPES
 from graph.config import settings
 from graph.observe import Trace, system_timer, write_logs
 from graph.privacy import Secret
+from graph.server import tokens
+from graph.server.app import create_app
 from graph.sources import company, vendor_names
 from graph.sources.contract import Kind, Reply, Request, Token
 from graph.sources.portsip.simulator.switches import Account
@@ -156,7 +161,10 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 class Day:
     """The product over twins that know the marked credentials, with all its words recorded."""
 
-    def __init__(self, api: Api, watch: Watch) -> None:
+    def __init__(self, api: Api, watch: Watch, tokens: Sequence[str] = ()) -> None:
+        self.carried = httpx.ASGITransport(app=create_app(api.graph))
+        self.shown = list(tokens)
+        """with these every question is asked over HTTP, one after the other"""
         self.api = api
         self.watch = watch
         self.tokens: dict[str, set[str]] = {}
@@ -170,6 +178,8 @@ class Day:
         self.tokens[name].update(token.decode() for token in told)
 
     async def ask(self, query: str, **variables: Any) -> Answered:
+        if self.shown:
+            await self.over_http(query, variables)
         answered = await self.api.ask(query, **variables)
         whole = [answered.data, answered.errors, answered.extensions]
         self.watch.show(json.dumps(whole, default=str))
@@ -178,6 +188,19 @@ class Day:
                 self.states |= {o["state"] for o in part.get("outcomes", ())}
         self.states |= {error["extensions"]["code"] for error in answered.errors}
         return answered
+
+    async def over_http(self, query: str, variables: Mapping[str, Any]) -> None:
+        """All that a client is told: status, headers, body"""
+        body = {"query": query, "variables": variables}
+        async with httpx.AsyncClient(transport=self.carried, base_url="http://api") as http:
+            for token in (*self.shown, "mark-token-that-is-none"):
+                headers = {"authorization": f"Bearer {token}"}
+                for answer in (
+                    await http.post("/graphql", json=body, headers=headers),
+                    await http.get("/metrics", headers=headers),
+                    await http.get("/readyz", headers=headers),
+                ):
+                    self.watch.show(f"{answer.status_code} {answer.headers} {answer.text}")
 
     async def round(self) -> None:
         """Lists with and without numbers in the filter, repairs, and lookups"""
@@ -233,15 +256,20 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("kind", get_args(FaultKind))
 def test_no_fault_brings_a_secret_a_token_or_a_number_to_light(
-    kind: FaultKind, caplog: pytest.LogCaptureFixture
+    kind: FaultKind, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    watch = Watch(SECRETS)
+    path = tmp_path / "tokens.toml"
+    shown = [
+        tokens.add(path, name=name, scopes=scopes, sources=None, expires_at=None, now=NOW)
+        for name, scopes in (("clear", [*SCOPES]), ("masked", ["records:read"]))
+    ]
+    watch = Watch({*SECRETS, *shown, "mark-token-that-is-none"})
 
     async def work() -> None:
-        server = {"secret": SERVER_SECRET}
+        server = {"secret": SERVER_SECRET, "tokens_file": str(path)}
         async with product(*sources(), calls=CALLS, switches=SWITCHES, server=server) as api:
-            day = Day(api, watch)
+            day = Day(api, watch, shown)
             await day.learn()
             api.clock.advance(300)
             for world in api.worlds.values():
@@ -256,6 +284,9 @@ def test_no_fault_brings_a_secret_a_token_or_a_number_to_light(
             for name in TOKENED:
                 assert day.tokens[name]
                 watch.forbidden |= day.tokens[name]
+            things = [api.graph.gate, api.graph.addresses, api.graph.settings, *api.worlds]
+            for thing in (*things, *map(api.graph.gate._tokens.caller, shown)):  # type: ignore[union-attr]
+                watch.show(f"{thing!r} {thing!s}")
 
     run(work)
     for line in logged(caplog):
