@@ -198,8 +198,8 @@ class CallReport(Node):
         description="Where it stands, in the phone system's own word.",
     )
     email: str | None = strawberry.field(
-        description="Who is told when a file is ready; a pseudonym without `numbers:clear`. It may need a further request to the "
-        "vendor for each report."
+        description="Who is told when a file is ready; a pseudonym without `numbers:clear`. It may "
+        "need a further request to the vendor for each report."
     )
     format: CallReportFormat | None = strawberry.field(
         description="The kind of file it makes. It may need a further request for each report."
