@@ -34,7 +34,8 @@ def measure(url: str, query: str, callers: int, seconds: float, pin: Sequence[st
     body = msgspec.json.encode({"query": query}).decode()
     wrk = shutil.which("wrk")
     if wrk is None:
-        command = [sys.executable, "-m", "benchmarks.callers", url, body, str(callers), str(seconds)]
+        itself = [sys.executable, "-m", "benchmarks.callers"]
+        command = [*itself, url, body, str(callers), str(seconds)]
         told = subprocess.run([*pin, *command], capture_output=True, check=True)
         return msgspec.json.decode(told.stdout, type=Load)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
