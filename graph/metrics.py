@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import (
@@ -31,20 +32,21 @@ class Metrics:
     def __init__(self, shared_folder: str | None = None) -> None:
         self._shared_folder = shared_folder
         self._registry = registry = CollectorRegistry()
-        self.operations = Counter(
+        self._found: dict[tuple[str, ...], tuple[Any, ...]] = {}
+        self._operations = Counter(
             "cdr_graph_operations",
             "Operations that ended, by kind and by what came of them.",
             ("kind", "outcome"),
             registry=registry,
         )
-        self.operation_seconds = Histogram(
+        self._operation_seconds = Histogram(
             "cdr_graph_operation_seconds",
             "How long queries and mutations took.",
             ("kind",),
             buckets=_SECONDS,
             registry=registry,
         )
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "cdr_graph_operations_in_flight",
             "Operations under way; a subscription is, until it ends.",
             ("kind",),
@@ -94,6 +96,30 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+
+    def began(self, kind: str) -> None:
+        """Counts an operation that is under way"""
+        known = self._found.get((kind,))
+        if known is None:
+            known = self._found[kind,] = (self._in_flight.labels(kind),)
+        known[0].inc()
+
+    def ended(self, kind: str | None, outcome: str, seconds: float) -> None:
+        """Counts an operation that ended; `kind` None: it was none, and never under way"""
+        told = kind or "none"
+        known = self._found.get((told, outcome))
+        if known is None:
+            known = self._found[told, outcome] = (
+                self._operations.labels(told, outcome),
+                None if kind is None else self._in_flight.labels(kind),
+                self._operation_seconds.labels(kind) if kind in ("query", "mutation") else None,
+            )
+        operations, in_flight, timed = known
+        operations.inc()
+        if in_flight is not None:
+            in_flight.dec()
+        if timed is not None:
+            timed.observe(seconds)
 
     def source(self, source_id: str) -> SourceMetrics:
         """The numbers of one source"""

@@ -78,7 +78,7 @@ class Context:
     def begin(self, kind: str) -> None:
         """There is something to execute, of this kind"""
         self.kind = kind
-        self.metrics.in_flight.labels(kind).inc()
+        self.metrics.began(kind)
 
     def trace(self, options: AskOptions | None = None, *, longest_ms: int | None = None) -> Trace:
         """A trace for one field that asks a list. All fields' deadlines count from one start.

@@ -46,12 +46,7 @@ class Observed(SchemaExtension):
                 name = _name(operation.operation_name)
                 kind = context.kind or "none"
                 seconds = context.timer.monotonic() - context.started
-                metrics = context.metrics
-                metrics.operations.labels(kind, told["outcome"]).inc()
-                if kind != "none":
-                    metrics.in_flight.labels(kind).dec()
-                    if kind != "subscription":
-                        metrics.operation_seconds.labels(kind).observe(seconds)
+                context.metrics.ended(context.kind, told["outcome"], seconds)
                 spans.tell(
                     span,
                     {

@@ -6,12 +6,12 @@ headers that keep browsers from doing with them what nobody meant.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,16 +40,20 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        given = headers.get(b"x-request-id", "")
         id = given if _SANE_ID.fullmatch(given) else request_id()
         scope.setdefault("state", {})["request_id"] = id
         own = [(b"x-request-id", id.encode()), *_HEADERS]
         if scope["scheme"] == "https":
             own.append(_ONLY_TLS)
 
+        begun = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 there = [*message["headers"], *own]
                 if not any(name == _POLICY[0] for name, _ in message["headers"]):
                     there.append(_POLICY)
@@ -59,25 +63,38 @@ class Edge:
         app = self._app
         if scope["path"].endswith("/graphql") and not self._may_ask(scope, headers):
             app = _refusal()
-        await app(scope, receive, send_with_headers)
+        try:
+            await app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            # A server that has waited for long enough before it stops; nothing else does that.
+            if not begun:
+                await _stopping()(scope, receive, send_with_headers)
 
-    def _may_ask(self, scope: Scope, headers: Headers) -> bool:
+    def _may_ask(self, scope: Scope, headers: Mapping[bytes, str]) -> bool:
         """It comes from no page of a browser, from one of ours, or from one that is allowed here.
 
         Browsers tell (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/, and RFC 6454). What
         tells nothing is no browser, or an old one, which cannot read an answer of another site.
         """
-        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
         if site in ("same-origin", "none"):
             return True
         if origin is not None:
-            own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+            own = urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower()
             return own or origin.rstrip("/").lower() in self._allowed
         if site is None:
             return True
         # A link to our page may stand anywhere; one that asks something may not.
-        opens = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+        opens = headers.get(b"sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         return opens and not scope["query_string"]
+
+
+def _stopping() -> Response:
+    message = "the server is being stopped; ask again"
+    extensions = {"code": "UNAVAILABLE", "retryable": True, "retryAfterSeconds": 1}
+    body = {"errors": [{"message": message, "extensions": extensions}]}
+    headers = {"retry-after": "1", "connection": "close"}
+    return Response(msgspec.json.encode(body), 503, headers, media_type="application/json")
 
 
 def _refusal() -> Response:

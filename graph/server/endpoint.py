@@ -145,6 +145,12 @@ class Endpoint(GraphQL[Context, None]):
     ) -> GraphQLRequestData | list[GraphQLRequestData]:
         if request.method == "POST" and _JSON not in (request.content_type or ""):
             raise HTTPException(415, f"send the query as JSON, with the content type {_JSON}")
+        if request.method == "GET" and not request.query_params:
+            raise HTTPException(
+                400,
+                "send a query: by POST, or as ?query=…"
+                + ("" if self.graphql_ide else "; there is no page here (server.graphiql)"),
+            )
         return await super().parse_http_body(request)
 
     def parse_json(self, data: str | bytes) -> Any:

@@ -99,6 +99,7 @@ def test_the_page_is_there_only_where_it_was_asked_for(asked: bool) -> None:
         async with client(graphiql=asked) as http:
             page = await http.get("/graphql", headers={"accept": "text/html"})
             assert page.status_code == (200 if asked else 400)
+            assert asked or "server.graphiql" in page.json()["errors"][0]["message"]
 
     run(work)
 
