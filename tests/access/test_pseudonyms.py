@@ -350,3 +350,20 @@ def test_a_label_with_a_phone_number_in_it_is_a_pseudonym(text: str) -> None:
 @pytest.mark.parametrize("label", ["Sales", "6400", "Trunk 2", "Support 2024", ""])
 def test_a_label_without_one_stays_as_it_is(label: str) -> None:
     assert mask().label(label) == label
+
+
+def test_who_may_see_numbers_has_conversions_without_a_mask_in_them() -> None:
+    async def work() -> None:
+        async with product("portsip", count=3) as api:
+            live = api.graph.sources.live["portsip"]
+            assert live.mask_for(LOOPBACK) is None
+            query = "{ callRecords { nodes { caller { number name } } } }"
+            for caller, masked in ((LOOPBACK, False), (MASKED, True)):
+                live.site.converters.clear()
+                await seen(api, caller, query)
+                (made,) = live.site.converters.values()
+                names = made.__globals__
+                held = [one for name, one in names.items() if re.fullmatch(r"m\d+", name)]
+                assert bool(held) is masked
+
+    run(work)
