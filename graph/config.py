@@ -58,7 +58,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stats_deadline_ms: int = 120_000
     max_page_size: int = 1000
     max_groups: int = 20_000
-    max_operations: int = 1000
+    max_operations: int = 500
     """of one process at once, subscriptions apart; others wait"""
     max_waiting: int = 1000
     compiled: bool = True
