@@ -17,7 +17,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 
 from graph.caller import Caller
-from graph.errors import NotSignedIn, SignInUnavailable
+from graph.errors import NotSignedIn, OverLimit, SignInUnavailable
 from graph.schema.context import Context
 
 if TYPE_CHECKING:
@@ -82,12 +82,22 @@ class Operations(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             if msgspec.convert(message, Message).type == "subscribe":
                 if isinstance(message.get("payload"), dict):
-                    self._first.documents.trusted.resolve(message["payload"])
+                    self.context.documents.trusted.resolve(message["payload"])
                 msgspec.convert(message, Subscribe)
         except msgspec.ValidationError:
             await self.handle_invalid_message("Failed to parse message")
         else:
             await super().handle_message(message)
+
+    async def handle_subscribe(self, message: Any) -> None:
+        most = self.max_subscriptions_per_connection
+        if most is None or len(self.operations) < most or message["id"] in self.operations:
+            await super().handle_subscribe(message)
+            return
+        told = f"{most} operations are under way on this socket, and no more may be"
+        error = OverLimit("operations", most, most + 1, told)
+        refusal = {"message": told, "extensions": error.extensions()}
+        await self.websocket.send_json({"id": message["id"], "type": "error", "payload": [refusal]})
 
     async def handle_connection_init(self, message: Any) -> None:
         if not self.connection_init_received and not await self._signed_in(message):

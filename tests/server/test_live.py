@@ -399,3 +399,24 @@ def test_an_answer_to_a_socket_that_was_closed_meanwhile_is_no_accident(
 
     run(work)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_socket_carries_no_more_operations_than_may_be_at_once() -> None:
+    async def work() -> None:
+        async with serving() as (api, address), greeted(address) as client:
+            for n in range(101):
+                await client.subscribe(str(n), ADDED)
+            told = await client.message()
+            assert (told["id"], told["type"]) == ("100", "error")
+            [error] = told["payload"]
+            assert error["extensions"] == {
+                "code": "LIMIT_EXCEEDED",
+                "limit": "operations",
+                "allowed": 100,
+                "asked": 101,
+            }
+            assert len(api.graph.watches) == 1  # they follow the same question
+            await client.send(id="7", type="complete")
+            assert await client.answer("again", "{ __typename }")
+
+    run(work)
