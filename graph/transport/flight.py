@@ -17,11 +17,11 @@ class Flights(Generic[T]):
 
     def has(self, key: Hashable) -> bool:
         """a flight of this key is under way"""
-        return key in self._under_way
+        return self._flying(key) is not None
 
     async def join(self, key: Hashable, start: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """What the flight of this key brings, and whether somebody else had started it"""
-        task = self._under_way.get(key)
+        task = self._flying(key)
         shared = task is not None
         if task is None:
 
@@ -33,8 +33,15 @@ class Flights(Generic[T]):
             task.add_done_callback(lambda done: self._landed(key, done))
         return await asyncio.shield(task), shared
 
+    def _flying(self, key: Hashable) -> asyncio.Task[T] | None:
+        # One that has ended is still listed until the loop's next turn. Whoever took it for one
+        # under way, and tried again on its failure, would do so for ever within this turn.
+        task = self._under_way.get(key)
+        return None if task is None or task.done() else task
+
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
-        self._under_way.pop(key, None)
+        if self._under_way.get(key) is task:
+            del self._under_way[key]
         if not task.cancelled():
             # Nobody may be left to hear of a failure; that is no fault of the event loop.
             task.exception()
