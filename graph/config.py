@@ -113,10 +113,51 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return f"<SourceSettings {self.id}: {self.vendor}>"
 
 
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[reports.mail]: the SMTP server that takes mails, and whom they may go to"""
+
+    host: str
+    sender: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: Secret | None = None
+    timeout_ms: int = 30_000
+    domains: tuple[str, ...] = ()
+    attachment_mb: int = 10
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[reports.webhooks]: which hosts may be told of files, and what messages are signed with"""
+
+    secret: Secret
+    hosts: tuple[str, ...] = ()
+    private: bool = False
+    """also at addresses that are not reached over the public internet"""
+    timeout_ms: int = 15_000
+
+
+class ReportSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[reports]: reports that this server runs itself, over calls of all sources"""
+
+    folder: str
+    database: Secret | None = None
+    """a URL that may hold a password; without it an SQLite file in the folder"""
+    public_url: str | None = None
+    missed: Literal["once", "skip"] = "once"
+    max_concurrent_runs: int = 2
+    max_reports: int = 10_000
+    retention_days: int = 90
+    retention_mb: int = 10_000
+    mail: MailSettings | None = None
+    webhooks: WebhookSettings | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     server: ServerSettings = ServerSettings()
+    reports: ReportSettings | None = None
     sources: tuple[SourceSettings, ...] = ()
 
 
@@ -191,6 +232,12 @@ def settings(
     """The settings of a parsed file; `file:` paths are relative to `folder`."""
     resolved = _resolve(tree, "", environment, folder)
     _known_keys(resolved, Settings, "")
+    reports = resolved.get("reports", {})
+    _known_keys(reports, ReportSettings, "reports.")
+    _known_keys(reports.get("mail", {}), MailSettings, "reports.mail.")
+    _known_keys(reports.get("webhooks", {}), WebhookSettings, "reports.webhooks.")
+    if isinstance(reports.get("folder"), str):
+        reports["folder"] = str(folder / reports["folder"])
     server = resolved.get("server", {})
     _known_keys(server, ServerSettings, "server.")
     for name, kind in (("limits", Limits), ("oidc", OidcSettings)):
@@ -295,10 +342,40 @@ def _check(made: Settings) -> None:
         raise ConfigError('server.documents: "require" needs a documents_file')
     if server.root_path and not re.fullmatch(r"(/[^/\s?#]+)+", server.root_path):
         raise ConfigError(f"server.root_path: {server.root_path!r} is no path such as /calls")
-    for where, table in (("server", server), ("server.limits", server.limits)):
+    reports = made.reports
+    if reports is not None:
+        _check_reports(reports)
+    tables: list[tuple[str, msgspec.Struct | None]] = [
+        ("server", server),
+        ("server.limits", server.limits),
+        ("reports", reports),
+        ("reports.mail", reports and reports.mail),
+        ("reports.webhooks", reports and reports.webhooks),
+    ]
+    for where, table in tables:
+        if table is None:
+            continue
         for name, amount in msgspec.structs.asdict(table).items():
             if isinstance(amount, int) and not isinstance(amount, bool) and amount <= 0:
                 raise ConfigError(f"{where}.{name}: must be more than 0")
+
+
+def _check_reports(reports: ReportSettings) -> None:
+    if reports.public_url is not None and not re.fullmatch(r"https?://\S+", reports.public_url):
+        raise ConfigError(
+            "reports.public_url: must be an address such as https://calls.example.com"
+        )
+    mail = reports.mail
+    if mail is not None and not mail.domains:
+        raise ConfigError(
+            'reports.mail.domains: name the domains that mails may go to, e.g. ["example.com"]'
+        )
+    if mail is not None and (mail.username is None) is not (mail.password is None):
+        raise ConfigError("reports.mail: give `username` and `password`, or neither")
+    if reports.webhooks is not None and not reports.webhooks.hosts:
+        raise ConfigError("reports.webhooks.hosts: name the hosts that may be told of files")
+    if reports.webhooks is not None and len(reports.webhooks.secret.reveal()) < 16:
+        raise ConfigError("reports.webhooks.secret: must have at least 16 characters")
 
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")

@@ -21,6 +21,7 @@
     │   ├── SourceRejected      REJECTED     never again: our request was wrong
     │   └── SourceMalformed     MALFORMED    never again: the answer is not as documented
     ├── OutcomeUnknown        a WRITE whose answer was lost         → payload OUTCOME_UNKNOWN
+    ├── StoreFailed           the reports' database is away          → error DATABASE_UNAVAILABLE
     └── ConfigError           the program cannot start              → one line, exit code 2
 
 A message says what was tried, what came back and what to do. It never holds a secret, a full phone
@@ -292,3 +293,12 @@ class OutcomeUnknown(GraphError):
     """A write was sent and its answer was lost: it may be done or not. It is never repeated."""
 
     code = "OUTCOME_UNKNOWN"
+
+
+class StoreFailed(GraphError):
+    """The database of reports could not be asked, or did not take what was to be kept."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "retryable": True}

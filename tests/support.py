@@ -125,13 +125,15 @@ async def product(
     given: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     switches: Mapping[str, Mapping[str, Any]] | None = None,
     server: Mapping[str, Any] | None = None,
+    reports: Mapping[str, Any] | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Api]:
     """The product over twins.
 
     A source is a vendor's name, or a mapping with `vendor`, maybe `id`, and other keys of
     `[[sources]]`, laid over the twin's own settings. All twins show the same `calls` (or those of
-    `seed` and `count`). `given` and `switches` go to the twin of that source id.
+    `seed` and `count`). `reports` is [reports].
+    `given` and `switches` go to the twin of that source id.
     """
     clock = clock or Clock()
     history = (
@@ -161,10 +163,13 @@ async def product(
             base_url, transport=httpx.ASGITransport(app=twin.simulate(world, chosen))
         )
 
-    made = settings(
-        {"server": {"secret": "a secret for tests", **(server or {})}, "sources": entries},
-        environment={},
-    )
+    tree: dict[str, Any] = {
+        "server": {"secret": "a secret for tests", **(server or {})},
+        "sources": entries,
+    }
+    if reports is not None:
+        tree["reports"] = dict(reports)
+    made = settings(tree, environment={})
     graph = Graph(made, timer=clock.timer, make_transport=carry)
     try:
         yield Api(graph, worlds, clock)

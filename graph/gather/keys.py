@@ -22,6 +22,9 @@ from graph.errors import BadUserInput
 Kind = Literal["record", "leg", "log", "report", "completed"]
 """record: a call; leg: a CallRecord with unit LEG; log: a CallLog; reports and their files"""
 
+GATEWAY = ""
+"""stands for the source in the ids of what this server itself keeps; no source can have this id"""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 _LAST_TEXT = "\U0010ffff"

@@ -17,7 +17,14 @@ from graph.gather.ask import attempt
 from graph.gather.plan import meant
 from graph.reports.entries import Entry, converted, entries, finish
 from graph.reports.expression import test_of
-from graph.reports.order import Question, descends, follows, read_cursor, write_cursor
+from graph.reports.order import (
+    Question,
+    descends,
+    follows,
+    place_of,
+    read_cursor,
+    write_cursor,
+)
 from graph.reports.reading import LONGEST_LIST, Kind, Reading, Whole
 from graph.transport.source import LiveSource
 from graph.types.answer import Count, CountRelation, Outcome, OutcomeState, PageInfo
@@ -29,6 +36,7 @@ from graph.types.report import (
     CompletedCallReportConnection,
     CompletedCallReportEdge,
 )
+from graph.types.report_run import GatewayReports
 from graph.types.source import Source, SourceState
 
 FILTERED: Mapping[Kind, Mapping[str, type]] = {
@@ -70,19 +78,23 @@ async def page(
         if isinstance(whole, SourceError):
             outcomes.append(outcome_of(live, whole, trace, records=0))
             continue
-        own, undone = converted(live, asked.kind, whole.rows, asked.paths, asked.order, reading)
-        found += [entry for entry in own if test is None or test(entry.record)]
+        theirs, undone = converted(live, asked.kind, whole.rows, asked.paths, asked.order, reading)
+        found += [entry for entry in theirs if test is None or test(entry.record)]
         outcomes.append(_answered(live, whole, undone, reading))
+    own = await _own(asked, reading) if not dry_run else []
+    found += [entry for entry in own if test is None or test(entry.record)]
     failing = outcomes + [o for o in unasked if o.state is not OutcomeState.UNSUPPORTED]
     complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in failing)
-    answered = any(not isinstance(whole, SourceError) for whole in wholes)
+    answered = bool(own) or any(not isinstance(whole, SourceError) for whole in wholes)
     if not dry_run:
         refuse(failing, on_partial, trace, complete=complete, answered=answered)
     found.sort(key=lambda entry: entry.place, reverse=descends(asked.order))
     rest = [e for e in found if after is None or follows(e.place, after, asked.order)]
     shown = rest[: asked.page.amount]
     for outcome in outcomes:
-        outcome.records = sum(1 for entry in shown if entry.live.told is outcome.source)
+        outcome.records = sum(
+            1 for entry in shown if entry.live and entry.live.told is outcome.source
+        )
     await finish(shown, asked.kind, asked.paths, reading)
     cursors = [write_cursor(asked, entry.place, signer) for entry in shown]
     count = Count(
@@ -116,9 +128,16 @@ async def entry(
 ) -> Any:
     """The report or file of an id, or None; SourcesFailed if its source could not answer"""
     live = reading.seen(node.source)
-    if live is None or node.kind not in kinds:
+    if node.kind not in kinds:
         return None
     kind: Kind = "report" if node.kind == "report" else "completed"
+    if node.source == keys.GATEWAY and reading.gateway is not None:
+        own = await reading.gateway.entry(reading.asker, kind, node.row)
+        if own is not None:
+            await reading.gateway.finish(reading.asker, [own], paths)
+        return own
+    if live is None:
+        return None
     found = await attempt(reading.detail(live, kind, node.row))
     if isinstance(found, SourceError):
         raise failure(live, found, reading.trace)
@@ -164,6 +183,40 @@ def facts(asked: Question, outcomes: Sequence[Outcome], reading: Reading, field:
         "requestId": reading.trace.request_id,
         "elapsedMs": reading.trace.elapsed_ms(),
     }
+
+
+# ---------------------------------------------------------------- our own
+
+
+def no_gateway() -> GatewayReports:
+    """What a server tells that runs no reports itself"""
+    return GatewayReports(
+        available=False,
+        reason="this server's configuration has no table [reports]",
+        types=[],
+        formats=[],
+        presets=[],
+        deliveries=[],
+    )
+
+
+async def _own(asked: Question, reading: Reading) -> list[Entry]:
+    """What this server keeps itself of the list, as far as its arguments mean it"""
+    gateway, search = reading.gateway, (asked.search or "").casefold()
+    if gateway is None:
+        return []
+    records: Sequence[Any] = (
+        await gateway.reports(reading.asker)
+        if asked.kind == "report"
+        else await gateway.completed(reading.asker)
+    )
+    wanted = None if asked.sources is None else set(asked.sources)
+    return [
+        Entry(place_of(record, keys.GATEWAY, asked.order), None, record, None)
+        for record in records
+        if (wanted is None or not wanted.isdisjoint(str(one.id) for one in record.sources))
+        and search in (record.name or "").casefold()
+    ]
 
 
 # ---------------------------------------------------------------- which sources

@@ -20,6 +20,7 @@ from graph.gather.answer import failure
 from graph.gather.ask import attempt
 from graph.observe import Cost, Timer, Trace
 from graph.reports import answer, rules
+from graph.reports.gateway import Kept
 from graph.reports.reading import Reading, reports_of
 from graph.reports.rules import wrong
 from graph.sources.contract import Reply
@@ -43,6 +44,7 @@ from graph.types.report_inputs import (
     UserErrorCode,
     WriteOutcome,
 )
+from graph.types.report_words import ReportEngine
 from graph.types.source import Source
 
 T = TypeVar("T")
@@ -155,6 +157,8 @@ class Writes:
 
 async def create(given: CreateCallReportInput, reading: Reading, writes: Writes) -> Created:
     """What became of a new report; SourcesFailed where nothing was sent, and may be again"""
+    if given.engine is ReportEngine.GATEWAY:
+        return await _create_own(given, reading)
     source, live, errors = _source(given, reading)
     errors = [*errors, *rules.of_create(given, writes.email_domains)]
     if errors or live is None:
@@ -173,10 +177,49 @@ async def create(given: CreateCallReportInput, reading: Reading, writes: Writes)
     return Created(result, source, idempotency)
 
 
+_NO_GATEWAY = wrong(
+    "engine",
+    UserErrorCode.UNSUPPORTED,
+    "this server is not set up to run reports itself: its configuration has no table [reports]",
+)
+
+
+async def _create_own(given: CreateCallReportInput, reading: Reading) -> Created:
+    errors = rules.of_create(given, None)
+    if reading.gateway is None:
+        errors.insert(0, _NO_GATEWAY)
+    if errors or reading.gateway is None:
+        return Created(_gone(errors), None)
+    kept = await reading.gateway.create(reading.asker, given)
+    return Created(_result(kept), None, kept.idempotency)
+
+
+def _result(kept: Kept) -> Result:
+    outcome = WriteOutcome.REFUSED if kept.errors else WriteOutcome.DONE
+    return Result(outcome, kept.errors, row=kept.row)
+
+
+async def run(id: str, reading: Reading) -> Result:
+    """What became of running a report once more"""
+    node = keys.read_id(id, "input.id")
+    if node.source == keys.GATEWAY and node.kind == "report" and reading.gateway is not None:
+        return _result(await reading.gateway.run(reading.asker, node.row))
+    report: CallReport | None = await answer.entry(node, ("report",), frozenset(), reading)
+    if report is None:
+        return _gone([_NO_REPORT])
+    told = "a phone system's own report runs by its schedule; change it to run it once more"
+    return _gone([wrong("id", UserErrorCode.UNSUPPORTED, told)])
+
+
 def _source(
     given: CreateCallReportInput, reading: Reading
 ) -> tuple[Source | None, LiveSource | None, list[UserError]]:
     """The source that is to run the report, and what it cannot do of what is wanted"""
+    if given.source is None:
+        needed = wrong(
+            "source", UserErrorCode.VALUE_REQUIRED, "say which phone system is to run it"
+        )
+        return None, None, [needed]
     told = next((told for told in reading.sources.told if told.id == given.source), None)
     if told is None or not reading.trace.caller.sees(given.source):
         missing = wrong("source", UserErrorCode.NOT_FOUND, "there is no such source")
@@ -218,6 +261,8 @@ def _look_for_new(live: LiveSource, draft: ReportDraft) -> str:
 async def update(given: UpdateCallReportInput, reading: Reading, writes: Writes) -> Result:
     """What became of changing a report. It is read first, since its type decides on its filter."""
     node = keys.read_id(given.id, "input.id")
+    if node.source == keys.GATEWAY and node.kind == "report" and reading.gateway is not None:
+        return _result(await reading.gateway.update(reading.asker, node.row, given))
     errors = rules.of_update(given, writes.email_domains)
     report: CallReport | None = await answer.entry(node, ("report",), frozenset(), reading)
     live = reading.seen(node.source)
@@ -238,6 +283,8 @@ async def update(given: UpdateCallReportInput, reading: Reading, writes: Writes)
 async def destroy(id: str, kind: keys.Kind, reading: Reading, writes: Writes) -> Result:
     """What became of destroying a report, or a finished one"""
     node = keys.read_id(id, "input.id")
+    if node.source == keys.GATEWAY and node.kind == kind and reading.gateway is not None:
+        return _result(await reading.gateway.destroy(reading.asker, kind, node.row))
     live = reading.seen(node.source)
     if live is None or node.kind != kind:
         return _gone([_NO_REPORT])

@@ -22,13 +22,16 @@ from graph.sources.compiling import compiled, convert_rows, heads
 from graph.sources.contract import Resource
 from graph.transport.source import LiveSource
 from graph.types.report import CallReport, CompletedCallReport
+from graph.types.report_words import ReportEngine
 
 _TARGETS: dict[Kind, type] = {"report": CallReport, "completed": CompletedCallReport}
 
 
 class Entry(NamedTuple):
+    """`live` and `wire` are None for what this server keeps itself."""
+
     place: Place
-    live: LiveSource
+    live: LiveSource | None
     record: Any
     wire: Any
 
@@ -79,21 +82,31 @@ async def finish(
 ) -> None:
     """Gives every entry its id and source, and what needs further requests, where selected"""
     wanted = heads(paths)
-    for one in entries:
+    own = [one.record for one in entries if one.live is None]
+    if own and reading.gateway is not None:
+        await reading.gateway.finish(reading.asker, own, paths)
+    theirs = [(one, one.live) for one in entries if one.live is not None]
+    for one, live in theirs:
         record = one.record
-        record.source = one.live.told
-        record.id = keys.write_id(kind, one.live.id, record.native_id, None)
+        record.source = live.told
+        record.sources = [live.told]
+        record.engine = ReportEngine.VENDOR
+        record.id = keys.write_id(kind, live.id, record.native_id, None)
         if kind == "completed":
             record.file_url = reading.addresses.write(record.id, reading.trace.caller)
-        elif "next_runs" in wanted:
+            record.complete = record.run = None
+            continue
+        record.time_zone = str(live.site.zone)
+        record.deliveries, record.rerun_incomplete, record.runs = [], False, None
+        if "next_runs" in wanted:
             now = reading.trace.timer.now()
-            record.next_runs = next_runs(record.cron_expression, one.live.site.zone, now)
+            record.next_runs = next_runs(record.cron_expression, live.site.zone, now)
     if kind == "completed":
         return
-    _check_late_parts(entries, paths, reading)
-    await asyncio.gather(*(_fill(one, paths, reading) for one in entries))
+    _check_late_parts(theirs, paths, reading)
+    await asyncio.gather(*(_fill(one, live, paths, reading) for one, live in theirs))
     if "completed" in wanted:
-        await asyncio.gather(*(_link(one, paths, reading) for one in entries))
+        await asyncio.gather(*(_link(one, live, paths, reading) for one, live in theirs))
 
 
 def _late(resource: Resource, paths: frozenset[str]) -> list[str]:
@@ -105,11 +118,13 @@ def _late(resource: Resource, paths: frozenset[str]) -> list[str]:
     ]
 
 
-def _check_late_parts(entries: Sequence[Entry], paths: frozenset[str], reading: Reading) -> None:
+def _check_late_parts(
+    entries: Sequence[tuple[Entry, LiveSource]], paths: frozenset[str], reading: Reading
+) -> None:
     """OverLimit if the details of this page are more than this question may cost"""
     trace = reading.trace
-    for live in {one.live.id: one.live for one in entries}.values():
-        own = [one for one in entries if one.live is live]
+    for live in {live.id: live for _, live in entries}.values():
+        own = [one for one, its in entries if its is live]
         needed = len(part_names(resource_of(live, "report"), paths)) * len(own)
         if len(own) < 2 or not needed:
             continue
@@ -128,25 +143,23 @@ def _check_late_parts(entries: Sequence[Entry], paths: frozenset[str], reading: 
             )
 
 
-async def _fill(one: Entry, paths: frozenset[str], reading: Reading) -> None:
+async def _fill(one: Entry, live: LiveSource, paths: frozenset[str], reading: Reading) -> None:
     """Sets what only the detail tells; a SourceError where it could not be had"""
-    resource = resource_of(one.live, "report")
+    resource = resource_of(live, "report")
     late = _late(resource, paths)
     if not late:
         return
     (name,) = part_names(resource, paths)
-    found = await attempt(reading.detail(one.live, "report", one.record.native_id))
+    found = await attempt(reading.detail(live, "report", one.record.native_id))
     values = (
         dict.fromkeys(late, found)
         if isinstance(found, SourceError)
-        else resource.parts[name].values(one.live.site, found.rows)
+        else resource.parts[name].values(live.site, found.rows)
     )
-    set_part(one.record, resource, name, values, paths, one.live.mask_for(reading.trace.caller))
+    set_part(one.record, resource, name, values, paths, live.mask_for(reading.trace.caller))
 
 
-async def _link(one: Entry, paths: frozenset[str], reading: Reading) -> None:
-    live = one.live
-
+async def _link(one: Entry, live: LiveSource, paths: frozenset[str], reading: Reading) -> None:
     async def files() -> Any:
         own, completed = await asyncio.gather(
             reading.whole(live, "report"), reading.whole(live, "completed")

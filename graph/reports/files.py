@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import NamedTuple
 from urllib.parse import quote
 
 from graph.errors import SourceError
@@ -13,6 +12,7 @@ from graph.gather import keys
 from graph.gather.answer import failure
 from graph.gather.ask import attempt
 from graph.reports.entries import entries
+from graph.reports.gateway import Download
 from graph.reports.reading import Reading, reports_of
 from graph.types.report import CompletedCallReport
 from graph.types.report_words import CallReportFormat
@@ -20,19 +20,13 @@ from graph.types.report_words import CallReportFormat
 _MEDIA = {
     CallReportFormat.CSV: "text/csv; charset=utf-8",
     CallReportFormat.HTML: "text/html; charset=utf-8",
+    CallReportFormat.JSON_LINES: "application/jsonl; charset=utf-8",
 }
-_ENDINGS = {CallReportFormat.CSV: ".csv", CallReportFormat.HTML: ".html"}
-_ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)", re.ASCII)
+_ENDINGS = {CallReportFormat.CSV: ".csv", CallReportFormat.HTML: ".html",
+            CallReportFormat.JSON_LINES: ".jsonl"}  # fmt: skip
+ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)", re.ASCII)
 _PASSED_ON = ("content-length", "content-range", "accept-ranges", "last-modified")
 _LONGEST_NAME = 120
-
-
-class Download(NamedTuple):
-    """A file on its way. Status 200, 206 or 416; a SourceError among the parts is their end."""
-
-    status: int
-    headers: dict[str, str]
-    parts: AsyncIterator[bytes | SourceError]
 
 
 @asynccontextmanager
@@ -44,6 +38,10 @@ async def download(id: str, range: str | None, reading: Reading) -> AsyncIterato
     source could not answer. No part is asked for before the reader has taken the one before.
     """
     node = keys.read_id(id)
+    if node.source == keys.GATEWAY and node.kind == "completed" and reading.gateway is not None:
+        async with reading.gateway.download(reading.asker, node.row, range) as own:
+            yield own
+        return
     live = reading.seen(node.source)
     if live is None or node.kind != "completed":
         yield None
@@ -56,7 +54,7 @@ async def download(id: str, range: str | None, reading: Reading) -> AsyncIterato
     if location is None:
         yield None
         return
-    headers = (("range", range),) if range is not None and _ONE_RANGE.fullmatch(range) else ()
+    headers = (("range", range),) if range is not None and ONE_RANGE.fullmatch(range) else ()
     async with AsyncExitStack() as stack:
         stream = live.stream(location, reading.trace, headers)
         got = await attempt(stack.enter_async_context(stream))
@@ -74,7 +72,7 @@ async def download(id: str, range: str | None, reading: Reading) -> AsyncIterato
         if isinstance(first, SourceError):
             raise failure(live, first, reading.trace)
         parts = await stack.enter_async_context(aclosing(_parts(first, got.parts)))
-        yield Download(got.status, {**told, **_about(made[0].record)}, parts)
+        yield Download(got.status, {**told, **about(made[0].record)}, parts)
 
 
 async def _nothing() -> AsyncGenerator[bytes | SourceError, None]:
@@ -96,7 +94,7 @@ async def _parts(
             return
 
 
-def _about(file: CompletedCallReport) -> dict[str, str]:
+def about(file: CompletedCallReport) -> dict[str, str]:
     """What a browser is told: save it under a safe name, and never run it as ours"""
     return {
         "content-type": _MEDIA.get(file.format, "application/octet-stream"),

@@ -11,6 +11,7 @@ from graph.gather.ask import attempt
 from graph.gather.cost import ONE
 from graph.observe import Trace
 from graph.reports.address import Addresses
+from graph.reports.gateway import Asker, Gateway
 from graph.sources.contract import Ask, Condition, Found, Page, Reply, Reports, Resource, RowKey
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
@@ -46,11 +47,18 @@ def resource_of(live: LiveSource, kind: Kind) -> Resource:
 class Reading:
     """What one operation has read, or is reading, of reports."""
 
-    def __init__(self, sources: Sources, trace: Trace, addresses: Addresses) -> None:
+    def __init__(
+        self, sources: Sources, trace: Trace, addresses: Addresses, gateway: Gateway | None = None
+    ) -> None:
         self.sources = sources
         self.trace = trace
         self.addresses = addresses
+        self.gateway = gateway
         self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
+
+    @property
+    def asker(self) -> Asker:
+        return Asker(self.trace.caller, self.sources, self.addresses)
 
     def seen(self, source: str) -> LiveSource | None:
         """The source, if it exists for the caller, can be asked and runs reports"""

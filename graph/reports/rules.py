@@ -37,6 +37,7 @@ from graph.types.report_words import (
     CallReportPreset,
     CallReportType,
     ReportDurationKind,
+    ReportEngine,
     ReportPartyKind,
     takes_value,
 )
@@ -93,25 +94,31 @@ def wrong(field: str | None, code: UserErrorCode, message: str) -> UserError:
 
 def of_create(given: CreateCallReportInput, domains: Domains) -> list[UserError]:
     """All that is wrong with a new report, as far as its source need not be known"""
-    errors = [*_name(given.name), *_type(given.type), *_email(given.email, domains)]
+    ours = given.engine is ReportEngine.GATEWAY
+    errors = [*_name(given.name), *_type(given.type)]
+    if given.email is not None or not ours:
+        errors += email("email", given.email or "", domains)
     errors += [*_format(given.format), *_range(given.range), *_cron(given.cron_expression)]
-    errors += [*_filter(given.filter), *_fits(given.filter, given.type)]
+    errors += [*_filter(given.filter, ours=ours), *_fits(given.filter, given.type)]
+    if not ours:
+        errors += _not_ours(given)
     key = given.idempotency_key
     if key is not None:
         errors += _text("idempotencyKey", key, _LONGEST_KEY)
     return errors
 
 
-def of_update(given: UpdateCallReportInput, domains: Domains) -> list[UserError]:
+def of_update(
+    given: UpdateCallReportInput, domains: Domains, *, ours: bool = False
+) -> list[UserError]:
     """All that is wrong with the changes of a report, as far as its type need not be known"""
-    changes = (given.name, given.email, given.format, given.range, given.filter)
     errors: list[UserError] = []
-    if all(change is None for change in (*changes, given.cron_expression)):
+    if all(value is None for name, value in vars(given).items() if name != "id"):
         errors.append(wrong(None, UserErrorCode.NOTHING_TO_CHANGE, "give at least one change"))
     if given.name is not None:
         errors += _name(given.name)
     if given.email is not None:
-        errors += _email(given.email, domains)
+        errors += email("email", given.email, domains)
     if given.format is not None:
         errors += _format(given.format)
     if given.range is not None:
@@ -119,8 +126,28 @@ def of_update(given: UpdateCallReportInput, domains: Domains) -> list[UserError]
     if given.cron_expression:
         errors += _cron(given.cron_expression)
     if given.filter is not None:
-        errors += _filter(given.filter)
+        errors += _filter(given.filter, ours=ours)
+    if not ours:
+        errors += _not_ours(given)
     return errors
+
+
+_OURS = {"sources": "sources", "time_zone": "timeZone", "deliver": "deliver",
+         "rerun_incomplete": "rerunIncomplete"}  # fmt: skip
+"""what only reports of this server have"""
+
+
+def _not_ours(given: CreateCallReportInput | UpdateCallReportInput) -> Errors:
+    for name, spelt in _OURS.items():
+        if getattr(given, name) is not None:
+            yield wrong(spelt, UserErrorCode.VALUE_NOT_ALLOWED, "only with the engine GATEWAY")
+    queue = given.filter.queue if given.filter is not None else None
+    if queue and queue.answer_within_seconds is not None:
+        yield wrong(
+            "filter.queue.answerWithinSeconds",
+            UserErrorCode.VALUE_NOT_ALLOWED,
+            "only with the engine GATEWAY",
+        )
 
 
 def of_filter_change(filter: CallReportFilterInput, type: CallReportType) -> list[UserError]:
@@ -169,21 +196,19 @@ def _unknown(field: str) -> UserError:
     return wrong(field, UserErrorCode.UNKNOWN_VALUE, "UNKNOWN is only told, never asked for")
 
 
-def _email(given: str, domains: Domains) -> Errors:
+def email(field: str, given: str, domains: Domains) -> Errors:
     if not given.strip():
-        yield wrong("email", UserErrorCode.BLANK, "`email` must not be empty")
+        yield wrong(field, UserErrorCode.BLANK, f"`{field}` must not be empty")
         return
     if len(given) > _LONGEST_EMAIL:
         yield wrong(
-            "email", UserErrorCode.TOO_LONG, f"`email` has more than {_LONGEST_EMAIL} characters"
+            field, UserErrorCode.TOO_LONG, f"`{field}` has more than {_LONGEST_EMAIL} characters"
         )
     if _EMAIL.fullmatch(given) is None:
-        yield wrong(
-            "email", UserErrorCode.INVALID_EMAIL, "this does not look like name@example.com"
-        )
+        yield wrong(field, UserErrorCode.INVALID_EMAIL, "this does not look like name@example.com")
     elif domains is not None and given.rpartition("@")[2].lower() not in domains:
         yield wrong(
-            "email",
+            field,
             UserErrorCode.EMAIL_NOT_ALLOWED,
             "reports are not sent to addresses of this domain",
         )
@@ -234,7 +259,7 @@ def _fits(filter: CallReportFilterInput, type: CallReportType) -> Errors:
     )
 
 
-def _filter(filter: CallReportFilterInput) -> Errors:
+def _filter(filter: CallReportFilterInput, *, ours: bool) -> Errors:
     if filter.normal:
         yield from _normal(filter.normal)
     if filter.extension_group_call_cost:
@@ -242,7 +267,14 @@ def _filter(filter: CallReportFilterInput) -> Errors:
         for place, group in enumerate(filter.extension_group_call_cost.groups):
             yield from _text(f"{where}[{place}]", group, _LONGEST_GROUP)
     if filter.queue:
-        yield from _numbers("filter.queue.queues", filter.queue.queues, _QUEUE)
+        if ours:
+            for place, queue in enumerate(filter.queue.queues):
+                yield from _text(f"filter.queue.queues[{place}]", queue, _LONGEST_GROUP)
+        else:
+            yield from _numbers("filter.queue.queues", filter.queue.queues, _QUEUE)
+        yield from _at_least_zero(
+            "filter.queue.answerWithinSeconds", filter.queue.answer_within_seconds
+        )
         yield from _at_least_zero(
             "filter.queue.excludeDroppedBeforeSeconds",
             filter.queue.exclude_dropped_before_seconds,
@@ -286,7 +318,7 @@ def _party(where: str, given: ReportPartyInput) -> Errors:
     if not value:
         yield wrong(where, UserErrorCode.VALUE_REQUIRED, f"{given.kind.name} needs a value")
     elif given.kind is ReportPartyKind.EXTENSION_OR_EXTENSION_RANGE:
-        if not _is_extensions(value):
+        if not is_extensions(value):
             yield wrong(
                 where,
                 UserErrorCode.INVALID_EXTENSION_RANGE,
@@ -298,7 +330,7 @@ def _party(where: str, given: ReportPartyInput) -> Errors:
         )
 
 
-def _is_extensions(value: str) -> bool:
+def is_extensions(value: str) -> bool:
     span = _RANGE.fullmatch(value)
     if span is None:
         return _EXTENSION.fullmatch(value) is not None
@@ -366,6 +398,7 @@ def _filter_of(given: CallReportFilterInput) -> ReportFilter:
     if given.queue:
         return QueueReportFilter(
             queues=given.queue.queues,
+            answer_within_seconds=given.queue.answer_within_seconds,
             exclude_dropped_before_seconds=given.queue.exclude_dropped_before_seconds,
         )
     if given.queue_failed_callbacks:

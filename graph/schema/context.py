@@ -19,6 +19,7 @@ from graph.metrics import Metrics
 from graph.observe import Cost, Timer, Trace, request_id
 from graph.reports.address import Addresses
 from graph.reports.commands import Writes
+from graph.reports.gateway import Gateway
 from graph.reports.reading import Reading
 from graph.schema.documents import Document, Documents
 from graph.schema.purses import Purses
@@ -42,6 +43,7 @@ class Context:
         streams: Streams,
         writes: Writes,
         addresses: Addresses,
+        gateway: Gateway | None,
         documents: Documents,
         metrics: Metrics,
         purses: Purses,
@@ -62,6 +64,8 @@ class Context:
         self.watches = watches
         self.streams = streams
         self.writes = writes
+        self.gateway = gateway
+        """what keeps the reports that this server runs itself; None where it runs none"""
         self.sources = sources
         self.settings = settings
         self.signer = signer
@@ -116,7 +120,7 @@ class Context:
 
     def reading(self, trace: Trace | None = None) -> Reading:
         """What one field reads of reports"""
-        return Reading(self.sources, trace or self.trace(), self.addresses)
+        return Reading(self.sources, trace or self.trace(), self.addresses, self.gateway)
 
     def fresh_trace(self) -> Trace:
         """A trace of its own, for work that goes on after this operation's deadline"""

@@ -12,7 +12,7 @@ from graph.reports.commands import Result
 from graph.schema import selection
 from graph.schema.audit import Audited
 from graph.schema.context import Info
-from graph.schema.rights import permit
+from graph.schema.rights import permit, permit_draft
 from graph.types.report_inputs import (
     CreateCallReportInput,
     CreateCallReportPayload,
@@ -20,10 +20,13 @@ from graph.types.report_inputs import (
     DestroyCallReportPayload,
     DestroyCompletedCallReportInput,
     DestroyCompletedCallReportPayload,
+    RunCallReportInput,
+    RunCallReportPayload,
     UpdateCallReportInput,
     UpdateCallReportPayload,
     WriteOutcome,
 )
+from graph.types.report_words import ReportEngine
 
 _about = strawberry.argument
 _SENT_ONCE = " It is sent once and never repeated by this server; see `outcome`."
@@ -40,12 +43,13 @@ class Mutation:
         info: Info,
         input: Annotated[CreateCallReportInput, _about(description="The new report.")],
     ) -> CreateCallReportPayload | None:
-        permit(info)
+        permit_draft(info, ours=input.engine is ReportEngine.GATEWAY)
         made = await commands.create(input, info.context.reading(), info.context.writes)
         result = made.result
         node = None
-        if result.row is not None and made.source is not None:
-            node = keys.NodeId("report", str(made.source.id), result.row)
+        if result.row is not None:
+            runner = keys.GATEWAY if made.source is None else str(made.source.id)
+            node = keys.NodeId("report", runner, result.row)
         return CreateCallReportPayload(
             outcome=result.outcome,
             user_errors=list(result.errors),
@@ -65,12 +69,29 @@ class Mutation:
             UpdateCallReportInput, _about(description="The report, and what is to change.")
         ],
     ) -> UpdateCallReportPayload | None:
-        permit(info)
+        permit_draft(info, ours=keys.read_id(input.id, "input.id").source == keys.GATEWAY)
         result = await commands.update(input, info.context.reading(), info.context.writes)
         return UpdateCallReportPayload(
             outcome=result.outcome,
             user_errors=list(result.errors),
             look_for=result.look_for,
+            call_report=await _report(info, result, keys.read_id(input.id, "input.id")),
+        )
+
+    @strawberry.mutation(
+        description="Runs a report of this server once more, now. Only with the engine GATEWAY.",
+        extensions=[Audited()],
+    )
+    async def run_call_report(
+        self,
+        info: Info,
+        input: Annotated[RunCallReportInput, _about(description="The report to run.")],
+    ) -> RunCallReportPayload | None:
+        permit(info)
+        result = await commands.run(input.id, info.context.reading())
+        return RunCallReportPayload(
+            outcome=result.outcome,
+            user_errors=list(result.errors),
             call_report=await _report(info, result, keys.read_id(input.id, "input.id")),
         )
 

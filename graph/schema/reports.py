@@ -22,6 +22,7 @@ from graph.types.report import (
     CompletedCallReportConnection,
 )
 from graph.types.report_inputs import CompletedReportOrder, ReportOrder
+from graph.types.report_run import GatewayReports
 
 _about = strawberry.argument
 
@@ -104,6 +105,17 @@ class ReportQuery:
         found = await entry(info, id, ("completed",), "id", permit(info).paths)
         assert not isinstance(found, CallReport)
         return found
+
+    @strawberry.field(
+        description="The reports that this server can run itself, over calls of the sources that "
+        "you see."
+    )
+    async def gateway_reports(self, info: Info) -> GatewayReports:
+        permit(info)
+        reading = info.context.reading()
+        if reading.gateway is None:
+            return answer.no_gateway()
+        return reading.gateway.capabilities(reading.asker)
 
 
 async def entry(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graph.errors import NotAllowed
-from graph.gather.keys import Kind
+from graph.gather.keys import GATEWAY, Kind, NodeId
 from graph.schema import selection
 from graph.schema.context import Context, Info
 from graph.schema.selection import Selection
@@ -41,9 +41,10 @@ ROOT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "completedCallReport": (READ_REPORTS,),
     "sources": (),
     "source": (),
-    # What a report makes holds numbers as they are, and goes out by e-mail.
-    "createCallReport": (WRITE_REPORTS, CLEAR),
-    "updateCallReport": (WRITE_REPORTS, CLEAR),
+    "gatewayReports": (READ_REPORTS,),
+    "createCallReport": (WRITE_REPORTS,),
+    "updateCallReport": (WRITE_REPORTS,),
+    "runCallReport": (WRITE_REPORTS,),
     "destroyCallReport": (WRITE_REPORTS,),
     "destroyCompletedCallReport": (WRITE_REPORTS,),
     "callRecordAdded": (RECORDS,),
@@ -65,8 +66,12 @@ _SELECTED = scopes(
 )
 """by attribute: what selecting it needs, wherever it stands"""
 
-FILES = (READ_REPORTS, CLEAR)
-"""what the file of a report needs: nobody takes the numbers out of it"""
+
+def files_of(node: NodeId) -> tuple[str, ...]:
+    """What the file of a report needs. Nobody takes the numbers out of a phone system's; who may
+    have one that this server made is kept with it.
+    """
+    return (READ_REPORTS,) if node.source == GATEWAY else (READ_REPORTS, CLEAR)
 
 
 def permit(info: Info) -> Selection:
@@ -77,6 +82,15 @@ def permit(info: Info) -> Selection:
     for step in sorted(selected.steps & _SELECTED.keys()):
         require(info.context, *_SELECTED[step], what=f"selecting `{camel(step)}`")
     return selected
+
+
+def permit_draft(info: Info, *, ours: bool) -> None:
+    """NotAllowed if the caller may not say what a report makes. What a phone system makes holds
+    numbers as they are, and goes out by e-mail; a report of this server sees what its author does.
+    """
+    permit(info)
+    if not ours:
+        require(info.context, CLEAR)
 
 
 def permit_kind(info: Info, kind: Kind) -> None:

@@ -22,6 +22,9 @@ from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
 from graph.config import ServerSettings, Settings, read_file
+from graph.engine.gateway import KeptReports
+from graph.engine.run import Making, prepare
+from graph.engine.store import Store, url_of
 from graph.errors import ConfigError, NotSignedIn, SignInUnavailable
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
@@ -102,11 +105,29 @@ class Graph:
         self.watches = Watches()
         self.streams = Streams()
         self.writes = Writes(self.timer, domains(settings.server))
+        self.reports = self._kept_reports(settings)
         self.schema = build(
             compiled=settings.server.compiled, federation=settings.server.federation
         )
         self.purses = Purses(settings.server, self.sharing.bucket)
         self.documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
+
+    def _kept_reports(self, settings: Settings) -> KeptReports | None:
+        """What keeps the reports that this server runs itself, if it is to run any"""
+        own = settings.reports
+        if own is None:
+            return None
+        url = None if own.database is None else own.database.reveal()
+        folder = prepare(own)
+        making = Making(
+            store=Store(url_of(url, folder)),
+            sources=lambda: self.sources,
+            signer=self.signer,
+            timer=self.timer,
+            server=settings.server,
+            folder=folder,
+        )
+        return KeptReports(own, making)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
@@ -120,6 +141,7 @@ class Graph:
             self.streams,
             self.writes,
             self.addresses,
+            self.reports,
             self.documents,
             self.metrics,
             self.purses,
@@ -202,6 +224,8 @@ class Graph:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await self.watches.close()
+        if self.reports is not None:
+            await self.reports.close()
         await self.writes.close()
         await self.sources.close()
         await self.sharing.close()
@@ -246,6 +270,8 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        if graph.reports is not None:
+            graph.reports.scheduler.start()
         yield
         await graph.close()
 

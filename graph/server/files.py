@@ -22,11 +22,13 @@ from graph.errors import (
     SourceError,
     SourcesFailed,
 )
+from graph.gather import keys
 from graph.observe import log
 from graph.reports.address import Addresses
-from graph.reports.files import Download, download
+from graph.reports.files import download
+from graph.reports.gateway import Download
 from graph.schema.context import Context
-from graph.schema.rights import FILES, require
+from graph.schema.rights import files_of, require
 from graph.server.auth import Gate
 from graph.server.endpoint import refusal_at_the_gate
 
@@ -53,7 +55,7 @@ class ReportFile:
         async with AsyncExitStack() as stack:
             try:
                 context = self._context_of(request, await self._caller(request))
-                require(context, *FILES)
+                require(context, *files_of(keys.read_id(request.path_params["id"])))
                 asked = request.headers.get("range") if "if-range" not in request.headers else None
                 id = request.path_params["id"]
                 found = await stack.enter_async_context(download(id, asked, context.reading()))

@@ -15,7 +15,7 @@ from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.stats.book import Book
 from graph.stats.late import LateCosts
-from graph.stats.seen import Teller, outcome_of
+from graph.stats.seen import teller
 from graph.stats.traffic import at_us, to_us
 from graph.types.answer import Outcome
 from graph.types.scalars import TimeWindow
@@ -32,16 +32,7 @@ class SourceReader:
         self.book = book
         self.costs = costs
         self.calls = 0
-        resource, manifest = run.source.resource, run.live.manifest
-        self.teller = Teller(
-            id=run.live.id,
-            vendor=manifest.name,
-            name=run.live.told.name,
-            never=resource.never,
-            untold={outcome_of(kind): why for kind, why in resource.untold.items()},
-            queue_answers=resource.queue_answers,
-            costs_late=costs is not None,
-        )
+        self.teller = teller(run.live, run.source.resource, costs_late=costs is not None)
 
     async def pull(self) -> None:
         """Reads on by a page, adds the calls that are final, and drops them"""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from graph.sources.contract import Resource
+from graph.transport.source import LiveSource
 from graph.types.call import AnsweredBy, CallDisposition
 
 OUTCOMES = (
@@ -59,6 +61,19 @@ class Teller(NamedTuple):
     def why(self, path: str) -> str:
         """Why a value at this path is missing"""
         return self.never.get(path) or self.never.get(path.partition(".")[0]) or NOT_TOLD
+
+
+def teller(live: LiveSource, resource: Resource, *, costs_late: bool = False) -> Teller:
+    """What sums need to know of a source whose calls come from this list"""
+    return Teller(
+        id=live.id,
+        vendor=live.manifest.name,
+        name=live.told.name,
+        never=resource.never,
+        untold={outcome_of(kind): why for kind, why in resource.untold.items()},
+        queue_answers=resource.queue_answers,
+        costs_late=costs_late,
+    )
 
 
 class Seen(NamedTuple):

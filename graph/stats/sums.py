@@ -150,6 +150,26 @@ def _wait_us(seen: Seen) -> int | None:
     return max(0, waited)
 
 
+WAITED_NEEDS = (*OUTCOME_NEEDS, *_WAIT_NEEDS, "total_seconds")
+
+
+def waited_seconds(seen: Seen) -> int | None:
+    """Whole seconds (rounded up) that an inbound caller waited for an answer, or until giving up;
+    None for all other calls, and where that is not told
+    """
+    if seen.call.direction is not CallDirection.INBOUND:
+        return None
+    if seen.outcome == "abandoned":
+        told: int | None = seen.call.total_seconds
+        return told
+    waited = _wait_us(seen) if seen.outcome == "answered" else None
+    return None if waited is None else _whole_seconds(waited)
+
+
+def _whole_seconds(microseconds: int) -> int:
+    return -(-microseconds // 1_000_000)
+
+
 def _why_no_wait(seen: Seen) -> str:
     if seen.source.queue_answers and seen.call.answered_at is not None:
         return seen.source.queue_answers
@@ -226,7 +246,7 @@ class Waiting:
             if waited is None:
                 self.answered_untold[_why_no_wait(seen)] += 1
             else:
-                self.answered.add(-(-waited // 1_000_000))
+                self.answered.add(_whole_seconds(waited))
         elif seen.outcome == "abandoned":
             if call.total_seconds is None:
                 self.abandoned_untold[seen.source.why("total_seconds")] += 1
@@ -350,7 +370,7 @@ SUMS: Mapping[str, Kind] = {
     "hold_seconds": _seconds("hold_seconds"),
     "talk": Kind((*OUTCOME_NEEDS, "talk_seconds"), Talk),
     "speed": Kind((*OUTCOME_NEEDS, *_WAIT_NEEDS), lambda _limits: Speed()),
-    "waits": Kind((*OUTCOME_NEEDS, *_WAIT_NEEDS, "total_seconds"), Waits),
+    "waits": Kind(WAITED_NEEDS, Waits),
     "cost": Kind(("cost",), lambda _limits: Costs()),
     "top_callers": _party("caller"),
     "top_callees": _party("callee"),

@@ -16,6 +16,7 @@ from strawberry.scalars import JSON
 from graph.types.answer import Count, Outcome, PageInfo
 from graph.types.call import Node
 from graph.types.personal import LABEL, PLAIN, Tells, tells
+from graph.types.report_run import CallReportRun, DeliveryTarget
 from graph.types.report_words import (
     CallReportFormat,
     CallReportPreset,
@@ -24,6 +25,7 @@ from graph.types.report_words import (
     ReportAnswerState,
     ReportCallKind,
     ReportDurationKind,
+    ReportEngine,
     ReportPartyKind,
     value,
 )
@@ -77,6 +79,10 @@ class QueueReportFilter:
     exclude_dropped_before_seconds: int | None = strawberry.field(
         description="Calls whose caller gave up sooner than so many seconds are left out; null: "
         "none are."
+    )
+    answer_within_seconds: int | None = strawberry.field(
+        description="The promised time of an answer, where this server runs the report; null: 20 "
+        "seconds, or what the phone system has set for the queue."
     )
 
 
@@ -169,7 +175,29 @@ class CallReport(Node):
     id: strawberry.ID = strawberry.field(
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )
-    source: Source = strawberry.field(description="The phone system that runs it.")
+    engine: ReportEngine = strawberry.field(description="Who runs it.")
+    source: Source = strawberry.field(
+        description="The phone system that runs it; where this server does, the first of `sources`."
+    )
+    sources: list[Source] = strawberry.field(
+        description="The phone systems whose calls it looks at; those of its next run where it "
+        "was created for all."
+    )
+    time_zone: str = strawberry.field(
+        metadata=PLAIN,
+        description="The IANA zone in which its days, its cron expression and its file are meant.",
+    )
+    deliveries: list[DeliveryTarget] = strawberry.field(
+        description="Who is told when this server has made a file; for reports of a phone system "
+        "see `email`."
+    )
+    rerun_incomplete: bool = strawberry.field(
+        description="A run that misses something is tried again later, when a source may be back."
+    )
+    runs: list[CallReportRun] | None = strawberry.field(
+        description="Its latest runs, the newest first, at most 50; null where the phone system "
+        "runs it, which does not tell."
+    )
     native_id: str = strawberry.field(
         metadata=PLAIN,
         description="The phone system's own id of it.",
@@ -224,7 +252,21 @@ class CompletedCallReport(Node):
     id: strawberry.ID = strawberry.field(
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )
-    source: Source = strawberry.field(description="The phone system that made it.")
+    engine: ReportEngine = strawberry.field(description="Who made it.")
+    source: Source = strawberry.field(
+        description="The phone system that made it; where this server did, the first of `sources`."
+    )
+    sources: list[Source] = strawberry.field(
+        description="The phone systems whose calls it was made of."
+    )
+    complete: bool | None = strawberry.field(
+        description="Every source gave everything for it; null where the phone system made it, "
+        "which does not tell."
+    )
+    run: CallReportRun | None = strawberry.field(
+        description="The run that made it, with how each source fared; null where the phone system "
+        "made it."
+    )
     native_id: str = strawberry.field(
         metadata=PLAIN,
         description="The phone system's own id of it.",

@@ -15,6 +15,7 @@ from graph.types.report_words import (
     ReportAnswerState,
     ReportCallKind,
     ReportDurationKind,
+    ReportEngine,
     ReportPartyKind,
     value,
 )
@@ -124,7 +125,13 @@ class ExtensionGroupCallCostReportFilterInput:
 )
 class QueueReportFilterInput:
     queues: list[str] = strawberry.field(
-        description="The numbers of the queues, of 3 to 64 digits each."
+        description="The numbers of the queues, of 3 to 64 digits each; with the engine GATEWAY "
+        "also their names, and none at all means all queues."
+    )
+    answer_within_seconds: int | None = strawberry.field(
+        default=None,
+        description="The promised time of an answer, 0 to 3600; only with the engine GATEWAY. "
+        "Without it: 20.",
     )
     exclude_dropped_before_seconds: int | None = strawberry.field(
         default=None,
@@ -168,6 +175,40 @@ class CallReportFilterInput:
     )
 
 
+@strawberry.input(description="A mail to one address when a file is ready.")
+class MailDeliveryInput:
+    to: str = strawberry.field(description="The address, in a domain that the server allows.")
+    attach: bool = strawberry.field(
+        default=False, description="With the file in it, if it is not too large; else a link."
+    )
+
+
+@strawberry.input(description="A signed POST when a file is ready (Standard Webhooks).")
+class WebhookDeliveryInput:
+    url: str = strawberry.field(description="The https address, of a host that the server allows.")
+
+
+@strawberry.input(one_of=True, description="How somebody is told that a file is ready.")
+class DeliveryInput:
+    mail: MailDeliveryInput | None = strawberry.field(
+        default=strawberry.UNSET, description="By e-mail."
+    )
+    webhook: WebhookDeliveryInput | None = strawberry.field(
+        default=strawberry.UNSET, description="By a webhook."
+    )
+
+
+_OURS = " Only with the engine GATEWAY."
+_SOURCES = (
+    "The sources whose calls it looks at, by their ids in the configuration. Without it: all that "
+    "you see and that support the type, at each run." + _OURS
+)
+_ZONE = (
+    "The IANA zone in which its days and its cron expression are meant, and its file is written, "
+    "e.g. `Europe/Berlin`." + _OURS
+)
+_DELIVER = "Who is told when a file is ready, at most 10." + _OURS
+_RERUN = "A run that misses something is tried again later, up to 6 times within 37 hours." + _OURS
 _NAME = "Its name for people, of 1 to 256 characters."
 _EMAIL = "Who is told when a file is ready: an e-mail address of at most 128 characters."
 _CRON = (
@@ -178,14 +219,27 @@ _CRON = (
 
 @strawberry.input(description="A new report.")
 class CreateCallReportInput:
-    source: strawberry.ID = strawberry.field(
-        description="The id of the source that is to run it; see `Capabilities.reports`."
+    engine: ReportEngine = strawberry.field(
+        default=ReportEngine.VENDOR,
+        description="Who is to run it: the phone system itself, or this server.",
     )
+    source: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The id of the source that is to run it; see `Capabilities.reports`. Needed "
+        "with the engine VENDOR.",
+    )
+    sources: list[strawberry.ID] | None = strawberry.field(default=None, description=_SOURCES)
+    time_zone: str | None = strawberry.field(default=None, description=_ZONE + " Without it: UTC.")
+    deliver: list[DeliveryInput] | None = strawberry.field(default=None, description=_DELIVER)
+    rerun_incomplete: bool | None = strawberry.field(default=None, description=_RERUN)
     name: str = strawberry.field(description=_NAME)
     type: CallReportType = strawberry.field(
         description="What it is about. It can never be changed."
     )
-    email: str = strawberry.field(description=_EMAIL)
+    email: str | None = strawberry.field(
+        default=None,
+        description=_EMAIL + " Needed with the engine VENDOR; with GATEWAY a link is mailed there.",
+    )
     format: CallReportFormat = strawberry.field(description="The kind of file it makes.")
     range: CallReportRangeInput = strawberry.field(description="The span of time it looks at.")
     cron_expression: str | None = strawberry.field(
@@ -196,8 +250,9 @@ class CreateCallReportInput:
         default=None,
         description="Any text of 1 to 255 characters, new for each report that you mean. Asking "
         "again with the same key and input gives the first result, an unknown outcome included, "
-        "and nothing is created twice. Kept for 24 hours in the memory of the process that "
-        "answered: a restart, or another worker process, does not know it.",
+        "and nothing is created twice. Kept for 24 hours: with the engine GATEWAY in the database "
+        "that all processes share; with VENDOR in the memory of the process that answered, so a "
+        "restart, or another worker process, does not know it.",
     )
 
 
@@ -206,6 +261,12 @@ class CreateCallReportInput:
 )
 class UpdateCallReportInput:
     id: strawberry.ID = strawberry.field(description="The id of the report.")
+    sources: list[strawberry.ID] | None = strawberry.field(default=None, description=_SOURCES)
+    time_zone: str | None = strawberry.field(default=None, description=_ZONE)
+    deliver: list[DeliveryInput] | None = strawberry.field(
+        default=None, description=_DELIVER + " It takes the place of all that was there."
+    )
+    rerun_incomplete: bool | None = strawberry.field(default=None, description=_RERUN)
     name: str | None = strawberry.field(default=None, description=_NAME)
     email: str | None = strawberry.field(default=None, description=_EMAIL)
     format: CallReportFormat | None = strawberry.field(
@@ -224,6 +285,11 @@ class UpdateCallReportInput:
 
 @strawberry.input(description="A report to destroy. The files it made stay.")
 class DestroyCallReportInput:
+    id: strawberry.ID = strawberry.field(description="The id of the report.")
+
+
+@strawberry.input(description="A report of this server to run once more, now.")
+class RunCallReportInput:
     id: strawberry.ID = strawberry.field(description="The id of the report.")
 
 
@@ -267,6 +333,9 @@ class UserErrorCode(Enum):
     OUT_OF_RANGE = value("OUT_OF_RANGE", "It is too small or too large.")
     UNKNOWN_VALUE = value("UNKNOWN_VALUE", "UNKNOWN cannot be asked for.")
     NOTHING_TO_CHANGE = value("NOTHING_TO_CHANGE", "No change was given.")
+    INVALID_TIME_ZONE = value("INVALID_TIME_ZONE", "There is no IANA zone of this name.")
+    INVALID_ADDRESS = value("INVALID_ADDRESS", "Nothing can be sent to this address.")
+    TOO_MANY = value("TOO_MANY", "There are more than may be.")
     NOT_FOUND = value("NOT_FOUND", "There is no such thing, or no longer.")
     UNSUPPORTED = value("UNSUPPORTED", "The source cannot do this.")
     IDEMPOTENCY_CONFLICT = value("IDEMPOTENCY_CONFLICT", "This key was used with another input.")
@@ -316,6 +385,15 @@ class CreateCallReportPayload:
     )
     idempotency: Idempotency | None = strawberry.field(
         description="What became of the idempotency key; null if none was given or used."
+    )
+
+
+@strawberry.type(description="What became of running a report once more.")
+class RunCallReportPayload:
+    outcome: WriteOutcome = strawberry.field(description="What became of it.")
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+    call_report: CallReport | None = strawberry.field(
+        description="The report, whose first run is the new one; null unless DONE."
     )
 
 

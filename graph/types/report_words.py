@@ -47,10 +47,19 @@ class CallReportType(Enum):
     UNKNOWN = value("UNKNOWN", _UNHEARD)
 
 
+@strawberry.enum(description="Who runs a report.")
+class ReportEngine(Enum):
+    VENDOR = value("VENDOR", "The phone system, with a report engine of its own.")
+    GATEWAY = value("GATEWAY", "This server, over the calls of any number of phone systems.")
+
+
 @strawberry.enum(description="The kind of file a report makes.")
 class CallReportFormat(Enum):
     CSV = value("CSV", "A table as text, for spreadsheets.")
     HTML = value("HTML", "A page for people.")
+    JSON_LINES = value(
+        "JSON_LINES", "One JSON object a line, for programs. Only reports of this server have it."
+    )
     UNKNOWN = value("UNKNOWN", _UNHEARD)
 
 

@@ -41,6 +41,8 @@ READ, STATS, REPORTS, WRITE, CLEAR = (
     "records:read", "stats:read", "reports:read", "reports:write", "numbers:clear",
 )  # fmt: skip
 
+RUN = "mutation ($input: RunCallReportInput!) { runCallReport(input: $input) { outcome } }"
+
 _ENTITY = (
     'query ($it: ID!) { _entities(representations: [{__typename: "%s", id: $it}]) { __typename } }'
 )
@@ -130,7 +132,9 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     ),
     "sources": (_q("{ sources { id name } }"),),
     "source": (_q("query ($it: ID!) { source(id: $it) { id name } }", takes="source"),),
+    "gatewayReports": (_q("{ gatewayReports { available } }", REPORTS),),
     "createCallReport": (_q(CREATE, WRITE, CLEAR, takes="new report"),),
+    "runCallReport": (_q(RUN, WRITE, takes="destroyed report"),),
     "updateCallReport": (_q(UPDATE, WRITE, CLEAR, takes="changed report"),),
     "destroyCallReport": (_q(DESTROY, WRITE, takes="destroyed report"),),
     "destroyCompletedCallReport": (

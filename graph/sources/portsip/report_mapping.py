@@ -109,6 +109,7 @@ def _read_queue(raw: msgspec.Raw) -> QueueReportFilter:
         exclude_dropped_before_seconds=sent.exclude_calls_dropped_before_seconds
         if excludes
         else None,
+        answer_within_seconds=None,
     )
 
 
