@@ -28,6 +28,7 @@ deadline_ms = 7000
 stats_deadline_ms = 60000
 max_page_size = 200
 max_groups = 300
+max_operations = 40
 federation = true
 compiled = false
 secret = "env:GRAPH_SECRET"
@@ -125,6 +126,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         stats_deadline_ms=60_000,
         max_page_size=200,
         max_groups=300,
+        max_operations=40,
         federation=True,
         compiled=False,
         secret=Secret("from the environment"),
