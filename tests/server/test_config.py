@@ -29,6 +29,7 @@ stats_deadline_ms = 60000
 max_page_size = 200
 max_groups = 300
 max_operations = 40
+max_waiting = 30
 federation = true
 compiled = false
 secret = "env:GRAPH_SECRET"
@@ -127,6 +128,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         max_page_size=200,
         max_groups=300,
         max_operations=40,
+        max_waiting=30,
         federation=True,
         compiled=False,
         secret=Secret("from the environment"),
