@@ -157,6 +157,9 @@ class Endpoint(GraphQL[Context, None]):
         parsed = super().parse_json(data)
         # A body comes as bytes; variables in an address, as text.
         if isinstance(parsed, dict) and isinstance(data, bytes):
+            # Strawberry sees to it that the other parts of a request are what they should be.
+            if not isinstance(parsed.get("operationName"), str | None):
+                raise HTTPException(400, "The GraphQL operation name must be a text")
             self._served.documents.trusted.resolve(parsed)
         return parsed
 

@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette_compress import CompressMiddleware
+from starlette_compress import CompressMiddleware, remove_compress_type
 
 from graph.caller import Caller
 from graph.errors import (
@@ -110,6 +110,10 @@ def _refusal(error: GraphError) -> Response:
 def _answer(status: int, message: str, extensions: Any) -> Response:
     body = {"errors": [{"message": message, "extensions": extensions}]}
     return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+# An event is told when it happens, to whoever is between us and the caller as well.
+remove_compress_type("text/event-stream")
 
 
 class Compressed:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from graph.gather.keys import VERSION, Cursor, Signer
+from graph.gather.keys import VERSION, Cursor
 from graph.sources import company, vendor_names
 from tests.gather.test_pages import given_to, truth
 from tests.support import NOW, Answered, Api, product, run
@@ -169,10 +169,9 @@ def test_a_cursor_is_good_after_a_restart_and_for_nobody_with_another_secret() -
 
 @pytest.mark.parametrize("side", ["after", "before"])
 def test_a_cursor_of_another_version_is_refused(side: str) -> None:
-    signer = Signer(b"a secret for tests")
-
     async def work() -> None:
         async with product("portsip", calls=CALLS) as api:
+            signer = api.graph.context().signer
             cursor = (await given(api, first=5))["pageInfo"]["endCursor"]
             held = msgspec.msgpack.decode(signer.unseal(cursor, "after"), type=Cursor)
             assert signer.write(held) == cursor

@@ -161,6 +161,7 @@ def body(value: Any) -> dict[str, Any]:
         ("POST", {"json": {"query": QUERY, "variables": [1]}}, 400, "BAD_REQUEST"),
         ("POST", {"json": {"query": QUERY, "extensions": 3}}, 400, "BAD_REQUEST"),
         ("POST", {"json": {"query": QUERY, "operationName": "B"}}, 400, "BAD_REQUEST"),
+        ("POST", {"json": {"query": QUERY, "operationName": {"a": 1}}}, 400, "BAD_REQUEST"),
         ("POST", {"json": {"query": "fragment F on Query { __typename }"}}, 400, "BAD_REQUEST"),
         ("POST", {"json": [{"query": QUERY}]}, 400, "BAD_REQUEST"),
         ("POST", {"json": []}, 400, "BAD_REQUEST"),
