@@ -55,7 +55,7 @@ class Run:
         target: type = CallLog if source.folded or plan.kind == "logs" else CallRecord
         convert: Callable[[Any, Any], Any] = compiled(
             target,
-            source.resource.fields,
+            source.resource,
             source.paths,
             self.live.site,
             self.live.manifest.details,

@@ -84,7 +84,7 @@ async def _newest(live: LiveSource, trace: Trace) -> datetime | None:
         wire=wire_keys(resource, NEEDS),
         amount=1,
     )
-    convert = compiled(CallLog, resource.fields, NEEDS, live.site)
+    convert = compiled(CallLog, resource, NEEDS, live.site)
     stream = Stream(live, resource, trace, ask, convert, keep_trail=False)
     while not stream.done and not stream.out:
         await stream.pull()

@@ -213,12 +213,12 @@ async def look_up(
     """One entry by its key, equal in every field to what a list gives; or a SourceError."""
     resource, folded = _resource(live, kind)
     paths = closed(paths) if kind == "record" else paths
-    wanted = frozenset(paths | NEEDS)
+    wanted = paths | NEEDS | {"call_key"}
     read_paths = leg_paths(wanted) if folded else wanted
     target: type = CallLog if folded or kind == "log" else CallRecord
     convert: Callable[[Any, Any], Any] = compiled(
         target,
-        resource.fields,
+        resource,
         read_paths,
         live.site,
         live.manifest.details,

@@ -107,7 +107,7 @@ def legs_of_call(
     """The legs of a call, out of wire rows that hold their late parts, in the order they began."""
     resource, mask = live.manifest.logs, live.mask_for(caller)
     details = live.manifest.details
-    convert = compiled(CallLog, resource.fields, paths | NEEDS, live.site, details, mask)
+    convert = compiled(CallLog, resource, paths | NEEDS, live.site, details, mask)
     made, _ = convert_rows(convert, rows, raws)
     for name in part_names(resource, paths):
         for leg, wire in zip(made, rows, strict=True):

@@ -28,8 +28,8 @@ from graph.types.source import Source, SourceState
 
 ListKind = Literal["records", "logs"]
 
-NEEDS = frozenset({"started_at", "native_id", "call_key"})
-"""what orders and identifies an entry, read of every one"""
+NEEDS = frozenset({"started_at"})
+"""what orders entries, beside keys of their rows; read of every one"""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ def converted(
     own = frozenset(field.path for field in resource.fields if field.part is None)
     mask = live.mask_for(reading.trace.caller)
     convert: Callable[[Any, Any], Any] = compiled(
-        _TARGETS[kind], resource.fields, paths | own, live.site, mask=mask
+        _TARGETS[kind], resource, paths | own, live.site, mask=mask
     )
     made, undone = convert_rows(convert, rows, None)
     return [

@@ -1,14 +1,26 @@
 """FIELDS to one function: wire row in, record with what was asked for out, and nothing else set.
 
-def convert(w, raw):            what is compiled for "startedAt totalSeconds" of PortSIP
+def caller(caller, direction):       what is compiled for "startedAt totalSeconds direction
+o = new(T_caller)                    caller { number extension }" of PortSIP
+v0 = text(caller)
+o.number = v0
+v1 = inside(caller, direction)
+o.extension = v1
+return o
+
+def convert(w, raw):
 r = new(Target)
 v0 = w.started_at
-v1 = instant(v0)            made once, though two fields need it
+v1 = instant(v0)                     made once, though two fields need it
 r.started_at = v1
 v2 = w.ended_at
 v3 = instant(v2)
 v4 = between(v1, v3)
 r.total_seconds = v4
+v5 = w.direction
+r.direction = made[word, v5]         made once for all rows that say the same
+v6 = w.caller
+r.caller = made[caller, v6, v5]
 return r
 """
 
@@ -21,6 +33,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from graph.sources.contract import Composed, Field, PerSite, Resource, Site
+from graph.sources.convert import told
 from graph.types.call import Party
 from graph.types.scalars import as_json
 
@@ -34,7 +47,7 @@ class Changes(Protocol):
         """What becomes of an attribute's value; None where it stays as it is"""
 
 
-_NESTED: Mapping[str, type] = {"caller": Party, "callee": Party}
+_PARTIES: Mapping[str, type] = {"caller": Party, "callee": Party}
 
 
 def heads(paths: Iterable[str]) -> frozenset[str]:
@@ -53,8 +66,12 @@ def wire_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     needed = set(resource.always)
     for field in resource.fields:
         if field.part is None and asked(field, paths, first):
-            needed.update((field.wire,) if isinstance(field.wire, str) else field.wire)
+            needed.update(_wire(field))
     return frozenset(needed)
+
+
+def _wire(field: Field) -> tuple[str, ...]:
+    return (field.wire,) if isinstance(field.wire, str) else field.wire
 
 
 def wire_keys(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
@@ -72,7 +89,7 @@ def _on_the_wire(wire: type[msgspec.Struct]) -> Mapping[str, str]:
 
 def compiled(
     target: type[T],
-    fields: Sequence[Field],
+    resource: Resource,
     paths: frozenset[str],
     site: Site,
     details: type | None = None,
@@ -84,100 +101,188 @@ def compiled(
     were asked for are set to None; they are filled later. It is made once for a site and selection.
     `mask` says what becomes of what is personal; None: it stays as it is.
     """
-    key = (target, id(fields), paths, details, mask is not None)
+    key = (target, id(resource), paths, details, mask is not None)
     made = site.converters.get(key)
     if made is None:
         if len(site.converters) >= _MOST_CONVERTERS:
             site.converters.clear()
-        made = site.converters[key] = _compile(target, fields, paths, site, details, mask)
+        made = site.converters[key] = _Compiler(target, resource, paths, site, details, mask).made()
     return made
 
 
 _MOST_CONVERTERS = 500
 
 
-def _compile(
-    target: type[T],
-    fields: Sequence[Field],
-    paths: frozenset[str],
-    site: Site,
-    details: type | None,
-    mask: Changes | None,
-) -> Callable[[Any, Any], T]:
-    nested = dict(_NESTED)
-    if details is not None:
-        nested["details"] = details
-    first = heads(paths)
-    names: dict[str, Any] = {"new": object.__new__, "Target": target, "as_json": as_json}
-    lines = ["def convert(w, raw):", " r = new(Target)"]
-    opened: set[str] = set()
-    done: set[str] = set()
-    locals_: dict[Any, str] = {}
+class _Body:
+    """The lines of one generated function, in which `w` is a wire row."""
 
-    def local_of(key: Any, expression: str) -> str:
-        """the name of what was made of it before in this row, or is made of it now"""
-        if key not in locals_:
-            locals_[key] = f"v{len(locals_)}"
-            lines.append(f" {locals_[key]} = {expression}")
-        return locals_[key]
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._locals: dict[Any, str] = {}
 
-    def value(how: Callable[..., Any] | PerSite | Composed, wire: Sequence[str]) -> str:
-        """the name of what a converter makes of wire attributes"""
+    def local(self, expression: str) -> str:
+        """The name of what was made of it before in this row, or is made of it now"""
+        if expression not in self._locals:
+            self._locals[expression] = f"v{len(self._locals)}"
+            self.lines.append(f" {self._locals[expression]} = {expression}")
+        return self._locals[expression]
+
+    def attribute(self, name: str) -> str:
+        """The name of a wire attribute's value"""
+        return self.local(f"w.{name}")
+
+    def call(self, function: str, given: Sequence[str]) -> str:
+        """The name of what a function makes of what has these names"""
+        return self.local(f"{function}({', '.join(given)})")
+
+
+class _OfWords(_Body):
+    """The same of a function that is given words instead of a row: its parameters, and what they
+    are called in the function for a row, which calls it.
+    """
+
+    def __init__(self, row: _Body) -> None:
+        super().__init__()
+        self.given: dict[str, str] = {}
+        self._row = row
+
+    def attribute(self, name: str) -> str:
+        self.given[f"w_{name}"] = self._row.attribute(name)
+        return f"w_{name}"
+
+    def is_told(self, function: str, name: str) -> str:
+        """The same of whether something is told"""
+        self.given[f"is_{name}"] = self._row.call(function, [self._row.attribute(name)])
+        return f"is_{name}"
+
+
+class _Compiler:
+    """Writes one conversion. `names` are what the generated functions know."""
+
+    def __init__(
+        self,
+        target: type,
+        resource: Resource,
+        paths: frozenset[str],
+        site: Site,
+        details: type | None,
+        mask: Changes | None,
+    ) -> None:
+        self._target = target
+        self._paths = paths
+        self._site = site
+        self._mask = mask
+        self._words = resource.words
+        self._objects = dict(_PARTIES) if details is None else {**_PARTIES, "details": details}
+        first = heads(paths)
+        self._fields = [field for field in resource.fields if asked(field, paths, first)]
+        self._first = first
+        self._lines: list[str] = []
+        self.names: dict[str, Any] = {
+            "new": object.__new__,
+            "Target": target,
+            "as_json": as_json,
+            "made": site.made,
+            "vendor": getattr(details, "VENDOR_NAME", ""),
+        }
+
+    def made(self) -> Callable[[Any, Any], Any]:
+        """The conversion"""
+        row = _Body()
+        row.lines.append(" r = new(Target)")
+        done = set(_GIVEN_LATER)
+        for field in self._fields:
+            if "." not in field.path:
+                done.add(field.path)
+                self._fill(row, f"r.{field.path}", self._target, field.path, field)
+        for head in self._objects:
+            if head in self._first and head not in done:
+                done.add(head)
+                self._object(row, head)
+        for head in sorted(self._first - done):
+            row.lines.append(f" r.{head} = {self._raw if head == 'raw' else None}")
+        self._define("convert", ("w", "raw"), row, "r")
+        exec(compile("\n".join(self._lines), "<compiled conversion>", "exec"), self.names)  # noqa: S102
+        made: Callable[[Any, Any], Any] = self.names["convert"]
+        return made
+
+    @property
+    def _raw(self) -> str:
+        return "None if raw is None else as_json(raw)" if self._mask is None else "None"
+
+    def _define(self, name: str, given: Iterable[str], body: _Body, made: str) -> None:
+        self._lines += [f"def {name}({', '.join(given)}):", *body.lines, f" return {made}"]
+
+    def _made_once(self, name: str, body: _OfWords, made: str) -> str:
+        """What a function of words makes, which is looked for before it is called"""
+        self._define(f"make_{name}", body.given, body, made)
+        return f"made[{', '.join((f'make_{name}', *body.given.values()))},]"
+
+    def _object(self, row: _Body, head: str) -> None:
+        """An object within the record: one for all records where words alone tell it"""
+        self.names[f"T_{head}"] = self._objects[head]
+        inside = [field for field in self._fields if field.path.startswith(f"{head}.")]
+        if head in _PARTIES and all(map(self._tells_words, inside)):
+            party = _OfWords(row)
+            party.lines.append(f" o = new(T_{head})")
+            self._fill_all(party, "o", head, inside)
+            row.lines.append(f" r.{head} = {self._made_once(head, party, 'o')}")
+            return
+        row.lines.append(f" {head} = r.{head} = new(T_{head})")
+        if head == "details":
+            row.lines.append(f" {head}.vendor = vendor")
+        self._fill_all(row, head, head, inside)
+
+    def _fill_all(self, body: _Body, holder: str, head: str, inside: Sequence[Field]) -> None:
+        """Sets what was asked for of an object; what the vendor never tells is None"""
+        for field in inside:
+            name = field.path.removeprefix(f"{head}.")
+            self._fill(body, f"{holder}.{name}", self._objects[head], name, field)
+        done = {field.path for field in inside} | {"details.vendor"}
+        for path in sorted(self._paths - done):
+            if path.startswith(f"{head}."):
+                body.lines.append(f" {holder}.{path.removeprefix(f'{head}.')} = None")
+
+    def _fill(self, body: _Body, where: str, kind: type, name: str, field: Field) -> None:
+        value = "None" if field.part is not None else self._value(body, field)
+        change = None if self._mask is None else self._mask.of(kind, name)
+        if change is not None and field.part is None:
+            self.names[f"m{id(change)}"] = change
+            value = f"None if {value} is None else m{id(change)}({value})"
+        body.lines.append(f" {where} = {value}")
+
+    def _value(self, body: _Body, field: Field) -> str:
+        """The name of what a field's converter makes of its wire attributes"""
+        how, wire = field.convert, _wire(field)
+        # A plain function of one word takes no longer than a look for what it made before.
+        dear = not callable(how) or len(wire) > 1
+        if dear and not isinstance(body, _OfWords) and self._tells_words(field):
+            words = _OfWords(body)
+            made = self._value(words, field)
+            return body.local(self._made_once(field.path.replace(".", "_"), words, made))
         first: Sequence[Callable[..., Any] | PerSite] = ()
         if isinstance(how, Composed):
             first, how = how.first, how.convert
-        given = [value(inner, (name,)) for inner, name in zip(first, wire, strict=False)]
-        given += [local_of(name, f"w.{name}") for name in wire[len(first) :]]
-        convert = _for_site(how, site)
-        function = f"c{id(convert)}"
-        names[function] = convert
-        return local_of((function, *given), f"{function}({', '.join(given)})")
+        given: list[str] = []
+        for inner, name in zip(first, wire, strict=False):
+            function = self._function(inner)
+            if inner is told and isinstance(body, _OfWords):
+                given.append(body.is_told(function, name))
+            else:
+                given.append(body.call(function, [body.attribute(name)]))
+        given += [body.attribute(name) for name in wire[len(first) :]]
+        return body.call(self._function(how), given)
 
-    def open_object(head: str) -> None:
-        if head not in opened:
-            opened.add(head)
-            names[f"T_{head}"] = nested[head]
-            lines.append(f" {head} = r.{head} = new(T_{head})")
-            if head == "details":
-                lines.append(f" {head}.vendor = vendor")
+    def _function(self, how: Callable[..., Any] | PerSite) -> str:
+        convert = _for_site(how, self._site)
+        self.names[f"c{id(convert)}"] = convert
+        return f"c{id(convert)}"
 
-    for field in fields:
-        if not asked(field, paths, first):
-            continue
-        head, _, rest = field.path.partition(".")
-        done.add(field.path)
-        if rest:
-            open_object(head)
-        where = f"{head}.{rest}" if rest else f"r.{head}"
-        if field.part is not None:
-            lines.append(f" {where} = None")
-            continue
-        change = None if mask is None else mask.of(nested[head] if rest else target, rest or head)
-        wire = (field.wire,) if isinstance(field.wire, str) else field.wire
-        given = value(field.convert, wire)
-        if change is not None:
-            names[f"m{id(change)}"] = change
-            given = f"None if {given} is None else m{id(change)}({given})"
-        lines.append(f" {where} = {given}")
-    for path in sorted(paths - done):
-        head, _, rest = path.partition(".")
-        if head in nested:
-            open_object(head)
-            if rest and path != "details.vendor":
-                lines.append(f" {head}.{rest} = None")
-        elif head in done or head in _GIVEN_LATER:
-            continue
-        elif head == "raw":
-            sent = "None if raw is None else as_json(raw)" if mask is None else "None"
-            lines.append(f" r.raw = {sent}")
-        else:
-            done.add(head)
-            lines.append(f" r.{head} = None")
-    names["vendor"] = getattr(details, "VENDOR_NAME", "")
-    lines.append(" return r")
-    exec(compile("\n".join(lines), "<compiled conversion>", "exec"), names)  # noqa: S102
-    made: Callable[[Any, Any], T] = names["convert"]
-    return made
+    def _tells_words(self, field: Field) -> bool:
+        """The field is made of nothing but words, and of whether something is told"""
+        first = field.convert.first if isinstance(field.convert, Composed) else ()
+        whether = {name for inner, name in zip(first, _wire(field), strict=False) if inner is told}
+        return field.part is None and self._words.issuperset(set(_wire(field)) - whether)
 
 
 def _for_site(how: Callable[..., Any] | PerSite, site: Site) -> Callable[..., Any]:

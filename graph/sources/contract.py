@@ -21,6 +21,7 @@ import msgspec
 
 from graph.errors import SourceError
 from graph.privacy import Secret
+from graph.sources.made import Made
 from graph.sources.writes import ReportCommand, Written
 from graph.types.call import CallDirection, CallDisposition, VendorDetails
 from graph.types.report_words import CallReportFormat, CallReportPreset, CallReportType
@@ -99,7 +100,8 @@ class Site(msgspec.Struct):
     """One configured system, as a vendor's functions need to know it.
 
     `facts` holds what sign-in learnt. `unknown_words` counts words no table knows, by word.
-    `converters` keeps the compiled conversions by what they convert, and what each PerSite made.
+    `converters` keeps the compiled conversions by what they convert, and what each PerSite made;
+    `made` is what they made of the system's words.
     """
 
     id: str
@@ -111,6 +113,10 @@ class Site(msgspec.Struct):
     facts: dict[str, Any] = {}
     unknown_words: Counter[str] = msgspec.field(default_factory=Counter)
     converters: dict[Any, Callable[..., Any]] = {}
+    made: Made = msgspec.field(default_factory=lambda: Made(Counter()))
+
+    def __post_init__(self) -> None:
+        self.made = Made(self.unknown_words)
 
     def __repr__(self) -> str:
         return f"<Site {self.id}>"
@@ -285,6 +291,10 @@ class Resource(msgspec.Struct, frozen=True):
     read: Callable[[Site, Reply, Request, bool], Page]
     always: tuple[str, ...] = ()
     """the wire attributes that `row_key`, `call_start` and the like read of every row"""
+    words: frozenset[str] = frozenset()
+    """the wire attributes, of texts and whole numbers alone, that say the same few things again and
+    again: what a system calls something, its numbers and names; what is made of nothing else is
+    made once, and shared by records"""
     legs_wire: tuple[str, ...] = ()
     """the wire keys that `legs_of` reads"""
     locate: Callable[[Site, RowKey], list[Request]] | None = None

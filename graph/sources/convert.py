@@ -39,6 +39,11 @@ def text(value: object) -> str | None:
     return stripped
 
 
+def told(value: object) -> bool:
+    """Whether there is any text, whatever it says"""
+    return value is not None and value != "" and text(value) is not None
+
+
 def integer(value: object) -> int | None:
     """A whole number, which may come as text"""
     if type(value) is int or value is None or isinstance(value, int):
@@ -77,6 +82,8 @@ def instant(value: object) -> datetime | None:
     """RFC 3339 or ISO 8601 text with its zone; without one it is UTC"""
     if type(value) is str and value[:1] == "2" and value[-1] == "Z":
         return datetime.fromisoformat(value)  # as most are written: nothing to strip or to shift
+    if value is None or value == "":
+        return None
     stripped = text(value)
     if stripped is None:
         return None
@@ -89,8 +96,17 @@ def instant(value: object) -> datetime | None:
 
 def epoch(value: object) -> datetime | None:
     """Seconds since 1970 in UTC; 0 is absent"""
-    number = integer(value)
-    return datetime.fromtimestamp(number, UTC) if number else None
+    number = value if type(value) is int else integer(value)
+    return _hour(number // 3600) + _SECONDS[number % 3600] if number else None
+
+
+# `fromtimestamp` with a zone takes three times as long as a sum of what is there already.
+_SECONDS = tuple(timedelta(seconds=second) for second in range(3600))
+
+
+@lru_cache(maxsize=16_384)
+def _hour(number: int) -> datetime:
+    return datetime.fromtimestamp(number * 3600, UTC)
 
 
 @lru_cache(maxsize=16_384)
@@ -139,12 +155,7 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
     absent = unknown if blank is None else blank
 
     def make(site: Site) -> Callable[[object], E]:
-        as_sent: dict[str, E] = {}
-
         def convert(value: object) -> E:
-            found = as_sent.get(value) if type(value) is str else None
-            if found is not None:
-                return found
             stripped = text(value)
             if stripped is None:
                 return absent
@@ -152,17 +163,11 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
             if found is None:
                 site.unknown_words[stripped[:60]] += 1
                 return unknown
-            if type(value) is str and len(as_sent) < _MOST_SPELLINGS:
-                as_sent[value] = found
             return found
 
         return convert
 
     return PerSite(make)
-
-
-_MOST_SPELLINGS = 200
-"""of known words, that are remembered as they were sent"""
 
 
 def code(table: Mapping[int, E], unknown: E) -> PerSite:

@@ -1040,7 +1040,7 @@ def test_every_style_of_blank_reads_alike(bench: Bench, name: str) -> None:
     at = site(name)
     convert = compiled(
         CallLog,
-        resource.fields,
+        resource,
         frozenset(field.path for field in resource.fields),
         at,
         manifest.details,

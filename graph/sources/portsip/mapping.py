@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from graph.sources.contract import Composed, Field, Site
-from graph.sources.convert import decimal, e164, instant, integer, seconds, text, word
+from graph.sources.convert import decimal, e164, instant, integer, seconds, text, told, word
 from graph.sources.portsip.wire import Leg
 from graph.types.call import AnsweredBy, CallDirection, CallDisposition, Hangup, HangupParty
 from graph.types.scalars import Money
@@ -42,12 +42,13 @@ PARTIES = {
 }
 
 
-def disposition(answered: str | None, code: int | None, reason: str | None, reroute: str | None
-                ) -> CallDisposition:  # fmt: skip
+def disposition(
+    answered: bool, code: int | None, reason: str | None, reroute: str | None
+) -> CallDisposition:
     """How it ended: a queue that was left, an answer, or what the SIP code says"""
     if reroute == "QUEUE_ABANDONED":
         return CallDisposition.ABANDONED
-    if answered is not None:
+    if answered:
         return CallDisposition.ANSWERED
     if reroute == "CAPACITY_BLOCKED":
         return CallDisposition.FAILED
@@ -58,9 +59,9 @@ def disposition(answered: str | None, code: int | None, reason: str | None, rero
     return STATUSES.get(code, CallDisposition.FAILED)
 
 
-def answered_by(answered: str | None, talked: int | None) -> AnsweredBy:
+def answered_by(answered: bool, talked: int | None) -> AnsweredBy:
     """A session that was answered without a second of talk was picked up by a menu or a mailbox."""
-    if answered is None:
+    if not answered:
         return AnsweredBy.NOBODY
     return AnsweredBy.PERSON if talked else AnsweredBy.MACHINE
 
@@ -139,9 +140,9 @@ _COMMON = (
     Field(
         "disposition",
         ("answered_at", "status_code", "end_reason", "reroute_reason"),
-        Composed(disposition, text, integer, text, text),
+        Composed(disposition, told, integer, text, text),
     ),
-    Field("answered_by", ("answered_at", "duration"), Composed(answered_by, text, seconds)),
+    Field("answered_by", ("answered_at", "duration"), Composed(answered_by, told, seconds)),
     Field("ringing_at", "rang_at", instant),
     Field("answered_at", "answered_at", instant),
     Field("ended_at", "ended_at", instant),
@@ -173,6 +174,14 @@ _COMMON = (
 
 RECORDS = (*_COMMON, Field("call_key", "id", str))
 LOGS = (*_COMMON, Field("call_key", "session_id", str), Field("session_id", "session_id", text))
+
+WORDS = frozenset(
+    {
+        "caller", "caller_domain", "caller_display_name",
+        "callee", "callee_domain", "callee_display_name",
+        "direction", "status_code", "end_reason", "reroute_reason", "trunk",
+    }
+)  # fmt: skip
 
 NEVER = {
     "hold_seconds": "PortSIP does not tell time on hold.",

@@ -33,7 +33,7 @@ from graph.sources.contract import (
     Site,
 )
 from graph.sources.convert import Decoded, decode, decode_rows, pushable, text
-from graph.sources.portsip.mapping import DIRECTIONS, LOGS, NEVER, RECORDS, late_values
+from graph.sources.portsip.mapping import DIRECTIONS, LOGS, NEVER, RECORDS, WORDS, late_values
 from graph.sources.portsip.wire import FastList, Faults, Leg, Legs, List, RawLegs
 
 LARGEST_PAGE = 100
@@ -289,6 +289,7 @@ _PUSHES = {
 RECORDS_LIST = Resource(
     wire=Leg,
     fields=RECORDS,
+    words=WORDS,
     never=NEVER,
     queue_answers="PortSIP tells when a menu or a queue picked up, not when a person did.",
     row_key=_row_key,
@@ -307,6 +308,7 @@ RECORDS_LIST = Resource(
 LOGS_LIST = Resource(
     wire=Leg,
     fields=LOGS,
+    words=WORDS,
     never=NEVER,
     row_key=_row_key,
     shape=shape,

@@ -173,7 +173,7 @@ def answered_at(
     """The start and the ringing. A hop that tells no ringing, as every menu's, is all talk from its
     beginning, or as much of it as the talk leaves.
     """
-    if started is None or outcome is not CallDisposition.ANSWERED:
+    if started is None or outcome is not _ANSWERED:
         return None
     if ring is None:
         if talk is None or length is None or talk > length:
@@ -190,7 +190,10 @@ def ended_at(started: datetime | None, length: int | None) -> datetime | None:
 
 def talk_seconds(talk: int | None, outcome: CallDisposition) -> int | None:
     """As told of an answered hop; none in one that was not, a mailbox's message included."""
-    return talk if outcome in (CallDisposition.ANSWERED, CallDisposition.UNKNOWN) else 0
+    return talk if outcome is _ANSWERED or outcome is _UNKNOWN else 0
+
+
+_ANSWERED, _UNKNOWN = CallDisposition.ANSWERED, CallDisposition.UNKNOWN
 
 
 def _ringing(*, in_queue: bool) -> PerSite:
@@ -262,8 +265,11 @@ def _hashed(site: Site, *parts: object) -> str:
 
 
 def _native_id(site: Site) -> Callable[..., str]:
-    def convert(new_id: Any, number: Any, *rest: Any) -> str:
-        return text(new_id) or text(number) or _hashed(site, *rest)
+    def convert(
+        new_id: Any, number: Any, uid: Any, call_id: Any, timestamp: Any, start: Any, end: Any
+    ) -> str:
+        told = text(new_id) or text(number)
+        return told or _hashed(site, uid, call_id, timestamp, start, end)
 
     return convert
 
@@ -391,6 +397,8 @@ LOGS = (
     Field("details.call_note_id", "call_note_id", text),
     Field("details.enb_call_note", "enb_call_note", boolean),
 )
+
+WORDS = frozenset({*_FROM, *_TO, *_WAY, "disposition", "reason"})
 
 NEVER = {
     "ringing_at": "Yeastar tells how long it rang, not when it began to.",

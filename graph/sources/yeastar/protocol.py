@@ -46,6 +46,7 @@ from graph.sources.yeastar.mapping import (
     LOGS,
     NEVER,
     UNTOLD,
+    WORDS,
     call_of,
     call_start,
     key_start,
@@ -341,6 +342,7 @@ def judge(reply: Reply, request: Request) -> SourceError | Expired | None:
 LOGS_LIST = Resource(
     wire=Row,
     fields=LOGS,
+    words=WORDS,
     never=NEVER,
     untold=UNTOLD,
     row_key=row_key,

@@ -111,7 +111,7 @@ PATHS = frozenset(field.path for field in LOGS) | NEVER.keys() - {
 def record(row: Mapping[str, Any], at: Site | None = None) -> Any:
     """The record of one wire row with every field"""
     at = at or site()
-    convert = compiled(CallRecord, LOGS, PATHS, at, VccliveDetails)
+    convert = compiled(CallRecord, VENDOR.logs, PATHS, at, VccliveDetails)
     encoded = msgspec.json.encode(row)
     return convert(msgspec.json.decode(encoded, type=Cdr), encoded)
 

@@ -111,7 +111,7 @@ def page(sent: Reply, *, raw: bool = False, asked: Ask | None = None, **options:
 
 def records(here: Site, rows: Sequence[Any], raws: Sequence[Any] | None = None) -> list[Any]:
     convert: Callable[[Any, Any], CallLog] = compiled(
-        CallLog, LOGS.fields, EVERY_PATH | {"raw"}, here, VENDOR.details
+        CallLog, LOGS, EVERY_PATH | {"raw"}, here, VENDOR.details
     )
     return convert_rows(convert, rows, raws)[0]
 

@@ -118,7 +118,7 @@ def converted(
     page = resource.read(where, listed(*entries), asked(resource, where), False)
     target: type = CallRecord if resource is RECORDS_LIST else CallLog
     convert: Callable[[Any, Any], Any] = compiled(
-        target, resource.fields, paths(resource), where, VoipnowDetails
+        target, resource, paths(resource), where, VoipnowDetails
     )
     made, skipped = convert_rows(convert, page.rows, None)
     assert not skipped
@@ -537,7 +537,7 @@ def test_a_body_that_is_no_list_is_malformed(body: bytes) -> None:
 def test_one_bad_row_keeps_its_place_and_costs_no_other(bad: Any) -> None:
     for raw in (False, True):
         page = RECORDS_LIST.read(site(), listed(DATED[1], bad, DATED[1]), asked(), raw)
-        convert = compiled(CallRecord, RECORDS_LIST.fields, frozenset({"started_at"}), site())
+        convert = compiled(CallRecord, RECORDS_LIST, frozenset({"started_at"}), site())
         made, _ = convert_rows(convert, page.rows, None)
         starts = [record.started_at is not None for record in made if record is not None]
         assert starts == [True, False, True]

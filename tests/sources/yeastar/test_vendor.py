@@ -99,7 +99,7 @@ PATHS = frozenset(field.path for field in mapping.LOGS)
 
 
 def leg(row: Mapping[str, Any], at: Site | None = None, paths: frozenset[str] = PATHS) -> Any:
-    convert = compiled(CallLog, mapping.LOGS, paths, at or site(), YeastarDetails)
+    convert = compiled(CallLog, protocol.LOGS_LIST, paths, at or site(), YeastarDetails)
     made, skipped = convert_rows(convert, [msgspec.convert(row, wire.Row)], None)
     assert not skipped
     return made[0]
