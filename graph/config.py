@@ -164,12 +164,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of a TOML file; ConfigError says in one line what is wrong with it."""
     file = Path(path)
+    return parse(read(file), file, environment)
+
+
+def read(file: Path) -> str:
+    """The text of a file; ConfigError if there is none"""
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{file} is no UTF-8 text") from None
+
+
+def parse(text: str, file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the text of a file"""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -186,13 +195,16 @@ def read_file(path: str, setting: str) -> bytes:
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """What one of several processes needs to know beside the configuration file.
+    """What one of several processes needs to know.
 
-    `secret` is the same for all, or a cursor of one would be refused by the next. `share` is how
-    many there are; `metrics_folder` is where they keep what they count together.
+    `kept` is a copy of the configuration `file` as it was when it could last be used: a process
+    may have to be replaced while somebody is still writing. `secret` is the same for all, or a
+    cursor of one would be refused by the next. `share` is how many there are; `metrics_folder` is
+    where they keep what they count together.
     """
 
     file: str
+    kept: str
     share: int
     secret: str
     log_level: str
@@ -200,7 +212,7 @@ class Worker(msgspec.Struct, frozen=True):
     metrics_folder: str
 
     def settings(self) -> Settings:
-        made = load(self.file)
+        made = parse(read(Path(self.kept)), Path(self.file))
         server = msgspec.structs.replace(made.server, secret=Secret(self.secret))
         return msgspec.structs.replace(made, server=server)
 

@@ -78,7 +78,7 @@ async def _one_process(
 
     async def reload() -> None:
         try:
-            await graph.reload(changed(file, graph.settings))
+            await graph.reload(changed(config.read(file), file, graph.settings))
         except ConfigError as error:
             log.error(_KEPT, error)
         else:
@@ -102,8 +102,11 @@ def _several(
     told: str,
 ) -> None:
     Graph(settings)  # so that a fault of the configuration is told once, and here
+    file, kept = given.file.resolve(), Path(folder) / "graph.toml"
+    kept.write_text(config.read(file), encoding="utf-8")
     worker = Worker(
-        file=str(given.file.resolve()),
+        file=str(file),
+        kept=str(kept),
         share=given.workers,
         secret=config.shared_secret(settings),
         log_level=given.log_level,
@@ -119,13 +122,16 @@ def _several(
     def may_restart() -> bool:
         nonlocal latest
         try:
-            latest = changed(given.file, latest)
-            check_vendors(latest)
-            trusted(latest.server)
-            Gate(latest.server, system_timer())
+            text = config.read(file)
+            new = changed(text, file, latest)
+            check_vendors(new)
+            trusted(new.server)
+            Gate(new.server, system_timer())
         except ConfigError as error:
             log.error(_KEPT, error)
             return False
+        kept.write_text(text, encoding="utf-8")
+        latest = new
         log.info("the configuration was read anew, and processes are replaced one by one")
         return True
 
@@ -137,9 +143,9 @@ def _several(
 _KEPT = "the configuration was not read anew, and the old one stays: %s"
 
 
-def changed(file: Path, old: Settings) -> Settings:
-    """The settings of the file as it is now; ConfigError if they cannot follow the old ones"""
-    new = config.load(file)
+def changed(text: str, file: Path, old: Settings) -> Settings:
+    """The settings of a file's text; ConfigError if they cannot follow the old ones"""
+    new = config.parse(text, file)
     fixed = [name for name in FIXED if getattr(new.server, name) != getattr(old.server, name)]
     if new.server.asks_who is not old.server.asks_who:
         raise ConfigError("whether callers sign in cannot change while the server runs; restart it")

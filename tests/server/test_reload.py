@@ -175,11 +175,11 @@ def test_what_cannot_change_while_it_runs_is_named(name: str, tmp_path: Path) ->
     file = tmp_path / "graph.toml"
     file.write_text('[server]\nsecret = "one"\n')
     old = config.load(file)
-    assert changed(file, old) == old
+    assert changed(config.read(file), file, old) == old
     own = 'secret = "one"\n' if name != "secret" else ""
     file.write_text(f"[server]\n{own}{name} = {values[name]}\n")
     with pytest.raises(ConfigError, match=rf"server\.{name} cannot change"):
-        changed(file, old)
+        changed(config.read(file), file, old)
 
 
 # ---------------------------------------------------------------- as a command
