@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,10 @@ from httpcore import AsyncNetworkBackend, AsyncNetworkStream
 
 from graph.config import WebhookSettings
 from graph.engine.deliver.message import Message, Undelivered
+
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""RFC 6052: an IPv4 address in the last 32 bits"""
 
 
 def allowed(url: str, settings: WebhookSettings) -> str | None:
@@ -152,7 +156,9 @@ class _Public(AsyncNetworkBackend):
 def is_public(address: str) -> bool:
     """An address of the public internet; those that wrap an IPv4 address are what that is"""
     ip = ip_address(address.partition("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if inner is not None:
-        ip = inner
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = inner or ip
     return ip.is_global and not ip.is_multicast
