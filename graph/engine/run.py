@@ -38,7 +38,7 @@ from graph.transport.source import LiveSource
 from graph.types.inputs import CallFilter
 from graph.types.report_words import CallReportPreset
 
-_BEAT_SECONDS = 5.0
+BEAT_SECONDS = 5.0
 _SAFE = re.compile(r"[^\w .()-]")
 _OLD_PART = timedelta(days=1)
 
@@ -293,7 +293,7 @@ class _Heart:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(_BEAT_SECONDS)
+            await asyncio.sleep(BEAT_SECONDS)
             try:
                 held = await self._making.store.write(self._hold)
             except GraphError:

@@ -68,7 +68,7 @@ class Scheduler:
         return made
 
     async def _for_ever(
-        self, work: Callable[[], Awaitable[None]], *, every: float = TICK_SECONDS
+        self, work: Callable[[], Awaitable[None]], *, every: float | None = None
     ) -> None:
         while True:
             self._wake.clear()
@@ -80,7 +80,7 @@ class Scheduler:
                 # Nobody but this loop does what is due; whatever one turn met, the next is tried.
                 log.exception("a turn of the reports' scheduler failed")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), every)
+                await asyncio.wait_for(self._wake.wait(), every or TICK_SECONDS)
 
     async def _turn(self) -> None:
         await self._make_due()

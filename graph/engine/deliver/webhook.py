@@ -27,7 +27,6 @@ from httpcore import AsyncNetworkBackend, AsyncNetworkStream
 from graph.config import WebhookSettings
 from graph.engine.deliver.message import Message, Undelivered
 
-
 _NAT64 = IPv6Network("64:ff9b::/96")
 """RFC 6052: an IPv4 address in the last 32 bits"""
 
