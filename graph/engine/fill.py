@@ -39,7 +39,7 @@ from graph.types.inputs import AskOptions, CallFilter
 
 T = TypeVar("T")
 
-PAGE_ROWS = 1000
+PAGE_ROWS = 10_000
 WAITS_SECONDS = (2.0, 10.0, 30.0)
 """how long is waited before a source that failed is asked again, and how often that is"""
 

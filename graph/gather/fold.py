@@ -82,8 +82,11 @@ class FoldedStream:
         return self.legs.ahead(one, other)
 
     def hint_for(self, moment: datetime) -> Any:
-        # The legs of calls after this place may stand up to a horizon before it.
-        return self.legs.hint_for(moment + self.horizon if self.newest_first else moment)
+        # The legs of calls after this place may stand up to a horizon before it, and those that
+        # come after it may be of calls that began before: these are told by their first legs.
+        return self.legs.hint_for(
+            moment + self.horizon if self.newest_first else moment - self.horizon
+        )
 
     async def pull(self) -> None:
         await self.legs.pull()

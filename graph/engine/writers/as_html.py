@@ -49,7 +49,8 @@ svg .axis { stroke: var(--line); }
 
 def write(report: Report) -> Iterator[bytes]:
     yield "".join(_head(report)).encode()
-    for table in report.tables:
+    # What can be taken in at a glance stands before long lists.
+    for table in sorted(report.tables, key=lambda table: not table.chart):
         yield from _table(table)
     yield b"</body>\n</html>\n"
 
