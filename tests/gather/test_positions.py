@@ -6,10 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from graph.gather.fold import FoldedStream
 from graph.sources import company
 from tests.support import NOW, product
 
@@ -92,3 +94,18 @@ def test_a_list_that_grows_while_it_is_read_is_read_on() -> None:
             assert page["outcomes"] == [{"state": "OK"}]
 
     run(work)
+
+
+@pytest.mark.parametrize(("newest_first", "from_place"), [(True, 3600), (False, -3600)])
+def test_a_hint_for_calls_stands_where_no_leg_of_theirs_or_of_calls_before_is_cut_off(
+    newest_first: bool, from_place: int
+) -> None:
+    # A page that began in the middle of a call took its last leg for a call of its own.
+    asked: list[datetime] = []
+    legs: Any = SimpleNamespace(
+        newest_first=newest_first,
+        resource=SimpleNamespace(horizon_seconds=3600),
+        hint_for=asked.append,
+    )
+    FoldedStream(legs, frozenset()).hint_for(NOW)
+    assert asked == [NOW + timedelta(seconds=from_place)]
