@@ -98,21 +98,24 @@ async def finish(
     by_source: dict[str, list[Entry]] = {}
     for entry in entries:
         by_source.setdefault(entry.key.source, []).append(entry)
-    await asyncio.gather(
-        *(
-            _finish_source(loaders.sources.live[source], of_source, kind, paths, loaders)
-            for source, of_source in by_source.items()
-        )
-    )
+    late: list[Awaitable[None]] = []
+    for source, of_source in by_source.items():
+        live = loaders.sources.live[source]
+        resource = _finish_source(live, of_source, kind, paths, loaders)
+        if resource is not None:
+            late += [_fill(live, resource, entry, kind, paths, loaders) for entry in of_source]
+    if late:
+        await asyncio.gather(*late)
 
 
-async def _finish_source(
+def _finish_source(
     live: LiveSource,
     entries: Sequence[Entry],
     kind: Kind,
     paths: frozenset[str],
     loaders: Loaders,
-) -> None:
+) -> Resource | None:
+    """What is there already; the resource of the late parts, where there are any"""
     resource, folded = _resource(live, kind)
     label([(entry.record, entry.key.row) for entry in entries], live, kind, paths)
     wanted = heads(paths)
@@ -120,7 +123,7 @@ async def _finish_source(
         if "logs" in wanted:
             for entry in entries:
                 finish_legs(entry.record.logs, entry.wire, live, sub(paths, "logs"), entry.record)
-        return
+        return None
     if kind != "log" and "logs" in wanted:
         for entry in entries:
             entry.record.logs = None  # a leg has none, and a late part brings them later
@@ -129,10 +132,7 @@ async def _finish_source(
                 entry.record.logs = legs_of_call(
                     live, rows, None, sub(paths, "logs"), entry.record, loaders.trace.caller
                 )
-    if part_names(resource, paths) or "record" in wanted:
-        await asyncio.gather(
-            *(_fill(live, resource, entry, kind, paths, loaders) for entry in entries)
-        )
+    return resource if part_names(resource, paths) or "record" in wanted else None
 
 
 async def _fill(

@@ -23,6 +23,7 @@ from graph.types.call import CallLog, CallRecord, CallUnit
 # ---------------------------------------------------------------- what a selection needs
 
 
+@lru_cache(maxsize=500)
 def part_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     """The late parts that the asked paths come from"""
     first = heads(paths)

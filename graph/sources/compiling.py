@@ -27,7 +27,7 @@ return r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -50,7 +50,12 @@ class Changes(Protocol):
 _PARTIES: Mapping[str, type] = {"caller": Party, "callee": Party}
 
 
-def heads(paths: Iterable[str]) -> frozenset[str]:
+_MOST_SELECTIONS = 500
+"""whose properties are remembered"""
+
+
+@lru_cache(maxsize=_MOST_SELECTIONS)
+def heads(paths: frozenset[str]) -> frozenset[str]:
     """The first steps of the paths"""
     return frozenset(path.partition(".")[0] for path in paths)
 
@@ -60,6 +65,7 @@ def asked(field: Field, paths: frozenset[str], first: frozenset[str]) -> bool:
     return field.path in paths or ("." not in field.path and field.path in first)
 
 
+@lru_cache(maxsize=_MOST_SELECTIONS)
 def wire_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     """The wire attributes that the asked paths are made of, and those always needed"""
     first = heads(paths)
@@ -74,6 +80,7 @@ def _wire(field: Field) -> tuple[str, ...]:
     return (field.wire,) if isinstance(field.wire, str) else field.wire
 
 
+@lru_cache(maxsize=_MOST_SELECTIONS)
 def wire_keys(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     """The names on the wire of everything that the asked paths are made of"""
     names = _on_the_wire(resource.wire)
@@ -101,7 +108,7 @@ def compiled(
     were asked for are set to None; they are filled later. It is made once for a site and selection.
     `mask` says what becomes of what is personal; None: it stays as it is.
     """
-    key = (target, id(resource), paths, details, mask is not None)
+    key = (target, resource, paths, details, mask is not None)
     made = site.converters.get(key)
     if made is None:
         if len(site.converters) >= _MOST_CONVERTERS:

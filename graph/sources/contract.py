@@ -271,7 +271,7 @@ def _no_push(_site: Site, _condition: Condition) -> Exactness:
     return Exactness.NONE
 
 
-class Resource(msgspec.Struct, frozen=True):
+class Resource(msgspec.Struct, frozen=True, eq=False):
     """A list of a vendor's: its calls (`records`) or its legs (`logs`). All functions are pure.
 
     What reads a reply is told at last whether the rows are wanted as sent, too.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,17 +19,12 @@ class Flights(Generic[T]):
         """a flight of this key is under way"""
         return self._flying(key) is not None
 
-    async def join(self, key: Hashable, start: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+    async def join(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
         """What the flight of this key brings, and whether somebody else had started it"""
         task = self._flying(key)
         shared = task is not None
         if task is None:
-
-            async def fly() -> T:
-                return await start()
-
-            task = asyncio.create_task(fly())
-            self._under_way[key] = task
+            task = self._under_way[key] = asyncio.create_task(start())
             task.add_done_callback(lambda done: self._landed(key, done))
         return await asyncio.shield(task), shared
 
