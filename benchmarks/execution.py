@@ -22,10 +22,10 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graph.config import settings
-from graph.gather.ask import Entry
 from graph.gather.cut import edges
-from graph.gather.keys import Key, Signer
+from graph.gather.keys import Signer
 from graph.gather.plan import Page, Plan
+from graph.gather.reading import Row
 from graph.schema.build import GraphSchema
 from graph.schema.compiled.executor import compiling
 from graph.schema.documents import Documents
@@ -98,7 +98,7 @@ class Query:
 class Given(msgspec.Struct):
     """What there is to be executed."""
 
-    entries: list[Entry]
+    entries: list[Row]
 
 
 def record(place: int) -> CallRecord:
@@ -174,7 +174,7 @@ def main() -> None:
           f" {'of nodes':>9}")  # fmt: skip
     for amount in asked.records:
         entries = [
-            Entry(Key(made.started_at, "portsip", made.native_id), made, None)
+            Row(made.started_at, "portsip", made.native_id, made, None)
             for made in map(record, range(amount))
         ]
         given = Given(entries)

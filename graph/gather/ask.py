@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from typing import Any, TypeVar
-
-import msgspec
 
 from graph.errors import SourceError, SourceOverBudget
 from graph.gather import keys
 from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
 from graph.gather.plan import Plan, SourcePlan
-from graph.gather.reading import Row
+from graph.gather.reading import Row, in_order
 from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.sources.compiling import compiled
@@ -27,18 +24,6 @@ from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
 T = TypeVar("T")
-
-
-class Entry(msgspec.Struct, gc=False):
-    """One entry of the list: its place, the record, the wire row(s) it came from."""
-
-    key: Key
-    record: Any
-    wire: Any
-
-
-place: Callable[[Entry], Key] = attrgetter("key")
-"""what entries are sorted by"""
 
 
 class Run:
@@ -50,7 +35,7 @@ class Run:
         self.plan = plan
         self.source = source
         self.live = source.live
-        self.entries: list[Entry] = []
+        self.entries: list[Row] = []
         self.error: SourceError | None = None
         target: type = CallLog if source.folded or plan.kind == "logs" else CallRecord
         convert: Callable[[Any, Any], Any] = compiled(
@@ -127,16 +112,15 @@ class Run:
         self.stream.out.clear()
         self._finished_early = self._beyond()
 
-    def _wanted(self, rows: list[Row]) -> list[Entry]:
+    def _wanted(self, rows: list[Row]) -> list[Row]:
         """The rows, which come in order, that belong to the page and pass the checks"""
         for check in self.source.checks:
             rows = [row for row in rows if check.test(row.record)]
-        source, wants = self.live.id, self.plan.wants
-        found = [Entry(Key(r.moment, source, r.key), r.record, r.wire) for r in rows]
+        wants = self.plan.wants
         # What lies between two entries of a range belongs to the range.
-        if found and not (wants(found[0].key) and wants(found[-1].key)):
-            found = [entry for entry in found if wants(entry.key)]
-        return found
+        if rows and not (wants(rows[0].list_key) and wants(rows[-1].list_key)):
+            rows = [row for row in rows if wants(row.list_key)]
+        return rows
 
     def _beyond(self) -> bool:
         """Nothing that is still unread can be wanted"""
@@ -179,12 +163,13 @@ def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
     if not any(run.open for run in runs):
         return []
     known = sorted(
-        (entry.key for run in runs if not run.failed for entry in run.entries),
+        (row for run in runs if not run.failed for row in run.entries),
+        key=in_order,
         reverse=plan.newest_first,
     )
     # A budget that stopped one source ends the page there; nobody is read beyond that.
     ends = [run.frontier for run in runs if run.stopped]
-    limit = known[need - 1] if len(known) >= need else None
+    limit = known[need - 1].list_key if len(known) >= need else None
     for end in ends:
         if end is not None and (limit is None or plan.ahead(end, limit)):
             limit = end

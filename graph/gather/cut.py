@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from graph.gather import keys
-from graph.gather.ask import Entry, Run, place
+from graph.gather.ask import Run
 from graph.gather.keys import TICK, Cursor, Hint, Key
 from graph.gather.plan import NotAsked, Plan
+from graph.gather.reading import Row, in_order
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.types.answer import (
@@ -28,7 +30,7 @@ from graph.types.scalars import TimeWindow
 class Cut(NamedTuple):
     """A page: its entries in the list's order, and what is said about it."""
 
-    entries: list[Entry]
+    entries: list[Row]
     page_info: PageInfo
     total: Count
     outcomes: list[Outcome]
@@ -39,8 +41,8 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
     """Merges the runs and cuts the page, in the direction of reading."""
     given = [run for run in runs if not run.failed]
     # Each run comes in order, which sorting makes use of.
-    merged = [entry for run in given for entry in run.entries]
-    merged.sort(key=place, reverse=plan.newest_first)
+    merged = [row for run in given for row in run.entries]
+    merged.sort(key=in_order, reverse=plan.newest_first)
     # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
     nearest: Key | None = None
     for run in given:
@@ -51,15 +53,15 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
             and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
-    sure = merged if nearest is None else [e for e in merged if plan.ahead(e.key, nearest)]
+    sure = merged if nearest is None else [r for r in merged if plan.ahead(r.list_key, nearest)]
     page = sure[: plan.page.amount]
     more = len(sure) > plan.page.amount or nearest is not None
     end: Key | None = None
     if more:
         full = len(page) == plan.page.amount
-        end = page[-1].key if full and page else plan.start if full else nearest
+        end = page[-1].list_key if full and page else plan.start if full else nearest
     count = _count(plan, runs)
-    amounts = Counter(entry.key.source for entry in page)
+    amounts = Counter(map(_source, page))
     outcomes = [_outcome(plan, run, amounts, end, more, trace, signer) for run in runs]
     outcomes += [not_asked(source) for source in plan.not_asked]
     complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in outcomes)
@@ -70,6 +72,9 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
         outcomes=outcomes,
         complete=complete,
     )
+
+
+_source = attrgetter("source")
 
 
 def not_run(plan: Plan) -> Cut:
@@ -95,7 +100,7 @@ def window_of(plan: Plan) -> TimeWindow:
 
 
 def edges(
-    plan: Plan, entries: Sequence[Entry], signer: keys.Signer, *, cursors_wanted: bool
+    plan: Plan, entries: Sequence[Row], signer: keys.Signer, *, cursors_wanted: bool
 ) -> list[Any]:
     """The edges of a page, with cursors if they are wanted: keys, no hints"""
     kind: Any = CallLogEdge if plan.kind == "logs" else CallRecordEdge
@@ -105,7 +110,7 @@ def edges(
         edge.node = entry.record
         made.append(edge)
     if cursors_wanted:
-        cursors = signer.write_each(_cursor(plan, None), [entry.key for entry in entries])
+        cursors = signer.write_each(_cursor(plan, None), [row.list_key for row in entries])
         for edge, cursor in zip(made, cursors, strict=True):
             edge.cursor = cursor
     return made
@@ -140,21 +145,21 @@ def _cursor(
 def _page_info(
     plan: Plan,
     runs: Sequence[Run],
-    page: list[Entry],
+    page: list[Row],
     end: Key | None,
     more: bool,
     count: Count,
     signer: keys.Signer,
 ) -> PageInfo:
     hints: dict[str, Hint] = {}
-    far = end if end is not None else page[-1].key if page else None
+    far = end if end is not None else page[-1].list_key if page else None
     if far is not None:
         for run in runs:
             hint = None if run.failed else run.stream.hint_for(far.started_at)
             if hint is not None:
                 hints[run.live.id] = hint
     far_cursor = None if far is None else signer.write(_cursor(plan, far, hints, count))
-    near_cursor = None if not page else signer.write(_cursor(plan, page[0].key, count=count))
+    near_cursor = None if not page else signer.write(_cursor(plan, page[0].list_key, count=count))
     if plan.page.backwards:
         return PageInfo(
             has_next_page=plan.start is not None,

@@ -70,6 +70,7 @@ class FoldedStream:
         self._late = 0
 
     live = property(lambda self: self.legs.live)
+    ahead = property(lambda self: self.legs.ahead)
     missing = property(lambda self: self.legs.missing)
     total: int | None = None
     shape = property(lambda self: self.legs.shape)
@@ -77,9 +78,6 @@ class FoldedStream:
     @property
     def skipped(self) -> int:
         return self.legs.skipped + self._late
-
-    def ahead(self, one: datetime, other: datetime) -> bool:
-        return self.legs.ahead(one, other)
 
     def hint_for(self, moment: datetime) -> Any:
         # The legs of calls after this place may stand up to a horizon before it, and those that
@@ -197,7 +195,7 @@ def fold(key: str, rows: Sequence[Row], wanted: frozenset[str]) -> Row:
         call.raw = [leg.raw for leg in legs]  # type: ignore[assignment]
     if "logs" in wanted:
         call.logs = legs
-    return Row(call.started_at, key, call, [row.wire for row in rows])
+    return Row(call.started_at, rows[0].source, key, call, [row.wire for row in rows])
 
 
 def _first(legs: Sequence[Any], name: str) -> Any:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
 from aiodataloader import DataLoader
 
 from graph.errors import BadUserInput, SourceError
-from graph.gather.ask import Entry, attempt
+from graph.gather.ask import attempt
 from graph.gather.fold import fold, leg_paths
-from graph.gather.keys import Key, Kind
+from graph.gather.keys import Kind
 from graph.gather.parts import (
     closed,
     finish_legs,
@@ -92,12 +93,12 @@ async def _send_part(
 
 
 async def finish(
-    entries: Sequence[Entry], kind: Kind, paths: frozenset[str], loaders: Loaders
+    entries: Sequence[Row], kind: Kind, paths: frozenset[str], loaders: Loaders
 ) -> None:
     """Gives every entry what its source's mapping does not: id, source, unit, late parts."""
-    by_source: dict[str, list[Entry]] = {}
+    by_source: dict[str, list[Row]] = {}
     for entry in entries:
-        by_source.setdefault(entry.key.source, []).append(entry)
+        by_source.setdefault(entry.source, []).append(entry)
     late: list[Awaitable[None]] = []
     for source, of_source in by_source.items():
         live = loaders.sources.live[source]
@@ -110,14 +111,14 @@ async def finish(
 
 def _finish_source(
     live: LiveSource,
-    entries: Sequence[Entry],
+    entries: Sequence[Row],
     kind: Kind,
     paths: frozenset[str],
     loaders: Loaders,
 ) -> Resource | None:
     """What is there already; the resource of the late parts, where there are any"""
     resource, folded = _resource(live, kind)
-    label([(entry.record, entry.key.row) for entry in entries], live, kind, paths)
+    label([entry.record for entry in entries], map(_row_key, entries), live, kind, paths)
     wanted = heads(paths)
     if folded:
         if "logs" in wanted:
@@ -135,15 +136,18 @@ def _finish_source(
     return resource if part_names(resource, paths) or "record" in wanted else None
 
 
+_row_key = attrgetter("key")
+
+
 async def _fill(
     live: LiveSource,
     resource: Resource,
-    entry: Entry,
+    entry: Row,
     kind: Kind,
     paths: frozenset[str],
     loaders: Loaders,
 ) -> None:
-    row = RowKey(entry.key.row, entry.key.started_at)
+    row = RowKey(entry.key, entry.moment)
     first = heads(paths)
     for name in part_names(resource, paths):
         raw = "logs.raw" in paths
@@ -174,7 +178,7 @@ async def _fill(
 
 
 async def _call_of(
-    live: LiveSource, resource: Resource, entry: Entry, paths: frozenset[str], loaders: Loaders
+    live: LiveSource, resource: Resource, entry: Row, paths: frozenset[str], loaders: Loaders
 ) -> Any:
     if resource.call_of is None:
         return None
@@ -256,10 +260,8 @@ async def look_up(
         matching = [found_row for found_row in rows if found_row.key == row.row]
     if not matching:
         return Lookup(None)
-    found_row = matching[0]
-    entry = Entry(Key(found_row.moment, live.id, found_row.key), found_row.record, found_row.wire)
-    await finish([entry], kind, paths, loaders)
-    return Lookup(entry.record)
+    await finish(matching[:1], kind, paths, loaders)
+    return Lookup(matching[0].record)
 
 
 async def _locate(
@@ -357,7 +359,7 @@ def _rows(
 ) -> list[Row]:
     made, _ = convert_rows(convert, wires, raws)
     return [
-        Row(record.started_at, resource.row_key(live.site, wire), record, wire)
+        Row(record.started_at, live.id, resource.row_key(live.site, wire), record, wire)
         for wire, record in zip(wires, made, strict=True)
         if record is not None and record.started_at is not None
     ]

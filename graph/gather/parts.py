@@ -86,14 +86,16 @@ def set_part(
 
 
 def label(
-    records: Iterable[tuple[Any, str]], live: LiveSource, kind: Kind, paths: frozenset[str]
+    records: Sequence[Any], rows: Iterable[str], live: LiveSource, kind: Kind, paths: frozenset[str]
 ) -> None:
-    """Gives records, each with its row key, what their source's mapping does not."""
-    source, with_id = live.told, "id" in paths
+    """Gives records, whose row keys are `rows`, what their source's mapping does not."""
+    source = live.told
     unit = CallUnit.CALL if kind == "record" else CallUnit.LEG
-    for record, row in records:
-        record.source, record.unit = source, unit
-        if with_id:
+    for record in records:
+        record.source = source
+        record.unit = unit
+    if "id" in paths:
+        for record, row in zip(records, rows, strict=True):
             record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))
 
 
@@ -133,8 +135,7 @@ def finish_legs(
     call: CallRecord,
 ) -> None:
     row_key = live.manifest.logs.row_key
-    rows = [row_key(live.site, wire) for wire in wires]
-    label(zip(legs, rows, strict=True), live, "log", paths)
+    label(legs, (row_key(live.site, wire) for wire in wires), live, "log", paths)
     for leg in legs:
         leg.record = call
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from graph.errors import SourceMalformed
+from graph.gather.keys import Key
 from graph.observe import Trace
 from graph.sources.compiling import convert_rows
 from graph.sources.contract import Ask, Page, Reply, Resource
@@ -20,18 +21,26 @@ _PASSES, _BARREN_PASSES = 20, 6
 
 
 class Row(msgspec.Struct, gc=False):
-    """One row of a source: its start, its row key, the record made of it, its wire row."""
+    """One entry of a source: its start, its row key, the record made of it, the wire row(s) it came
+    from.
+    """
 
     moment: datetime
+    source: str
     key: str
     record: Any
     wire: Any
     place: int = 0
     """its position in the vendor's list"""
 
+    @property
+    def list_key(self) -> Key:
+        """Its place in the list of all sources"""
+        return Key(self.moment, self.source, self.key)
 
-in_order: Callable[[Row], Any] = attrgetter("moment", "key")
-"""what rows of one source are sorted by"""
+
+in_order: Callable[[Row], Any] = attrgetter("moment", "source", "key")
+"""what rows are sorted by, as keys are, without making one for each row"""
 
 
 class Pass(NamedTuple):
@@ -119,8 +128,9 @@ class Reader:
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
         made, _ = convert_rows(self._convert, page.rows, page.raws)
+        source = self._live.id
         rows = [
-            Row(record.started_at, key, record, wire, place)
+            Row(record.started_at, source, key, record, wire, place)
             for key, record, wire, place in zip(keys, made, page.rows, count(page.offset))
             if record is not None and record.started_at is not None
         ]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter, gt, lt
 from typing import Any
 
 import msgspec
@@ -61,6 +62,8 @@ class Stream:
         self.resource = resource
         self.trace = trace
         self.newest_first = ask.newest_first
+        self.ahead: Callable[[datetime, datetime], bool] = gt if ask.newest_first else lt
+        """the first moment stands strictly before the other in list order"""
         self.step = timedelta(seconds=live.manifest.step_seconds)
         self.shape = resource.shape(live.site, ask)
         self.ask = msgspec.structs.replace(ask, shape=self.shape)
@@ -72,7 +75,7 @@ class Stream:
         self.total: int | None = None
         self._reader = Reader(live, resource, trace, convert)
         kept = keep_trail and self._by_position
-        self._trail: list[tuple[datetime, int, str]] | None = [] if kept else None
+        self._trail: list[Row] | None = [] if kept else None
         self._offset: int | None = None
         self._expected: bytes | None = None
         self._sent: list[str] = []
@@ -100,25 +103,22 @@ class Stream:
             return self.frontier
         return self.ask.until if self.newest_first else self.ask.since
 
-    def ahead(self, one: datetime, other: datetime) -> bool:
-        """`one` stands strictly before `other` in list order"""
-        return one > other if self.newest_first else one < other
-
     def hint_for(self, moment: datetime) -> Hint | None:
         """Where to go on reading so that nothing of `moment` and after is missed"""
         if not self._trail or not self._by_position:
             return None
-        before = [step for step in self._trail if self.ahead(step[0], moment)]
+        ahead = self.ahead
+        before = [row for row in self._trail if ahead(row.moment, moment)]
         if not before:
             return None
-        _, offset, row = max(before, key=lambda step: step[1])
+        furthest = max(before, key=attrgetter("place"))
         planned = self._planned
         return Hint(
             self._hint_name,
             None if planned.since is None else keys.to_us(planned.since),
             None if planned.until is None else keys.to_us(planned.until),
-            offset,
-            keys.row_hash(row),
+            furthest.place,
+            keys.row_hash(furthest.key),
         )
 
     async def pull(self) -> None:
@@ -377,7 +377,7 @@ class Stream:
     def _keep(self, rows: list[Row]) -> None:
         self._remember(rows)
         if self._trail is not None:
-            self._trail += [(row.moment, row.place, row.key) for row in rows]
+            self._trail += rows
 
     def _remember(self, rows: Iterable[Row]) -> None:
         edge = self.frontier
@@ -396,7 +396,9 @@ class Stream:
         self.done = True
 
     def _release(self, final: list[Row]) -> None:
-        for row in final:
+        if len(final) == len(self.pending):
+            self.pending.clear()
+        for row in final if self.pending else ():
             del self.pending[row.key]
         final.sort(key=in_order, reverse=self.newest_first)
         self.out += final

@@ -26,10 +26,11 @@ import msgspec
 
 from graph.errors import BadUserInput, OverLimit
 from graph.gather import keys
-from graph.gather.ask import Entry, Run
+from graph.gather.ask import Run
 from graph.gather.keys import Key, Signer
 from graph.gather.lookup import Loaders, finish
 from graph.gather.plan import Page, meant, page, plain
+from graph.gather.reading import Row
 from graph.observe import Timer, Trace, log
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.transport.open import Sources
@@ -100,7 +101,7 @@ class Reading:
     def _reach(self, moment: datetime) -> None:
         self.mark = max(self.mark, min(self._firm, moment))
 
-    async def pull(self) -> list[Entry]:
+    async def pull(self) -> list[Row]:
         """The next part"""
         run = self._run
         assert run is not None
@@ -269,16 +270,17 @@ class Watch:
                 wanted=Page(amount=_AT_ONCE, backwards=False),
                 paths=self._paths,
             )
-            run = Run(plan, plan.sources[0], trace) if plan.sources else None
+            run = Run(plan, plan.sources[0], trace, keep_trail=False) if plan.sources else None
         return Reading(run, since, now, _span(live))
 
-    def _compare(self, live: LiveSource, entries: list[Entry]) -> list[tuple[EventKind, Entry]]:
+    def _compare(self, live: LiveSource, entries: list[Row]) -> list[tuple[EventKind, Row]]:
         """Those that are new or have changed; they are known from now on"""
         known = self._known[live.id]
-        fresh: list[tuple[EventKind, Entry]] = []
+        fresh: list[tuple[EventKind, Row]] = []
         for entry in entries:
-            before, content = known.get(entry.key), digest(entry.record)
-            known[entry.key] = content
+            key, content = entry.list_key, digest(entry.record)
+            before = known.get(key)
+            known[key] = content
             if before is None:
                 fresh.append((EventKind.ADDED, entry))
             elif before != content:
@@ -286,7 +288,7 @@ class Watch:
         return fresh
 
     async def _tell(
-        self, live: LiveSource, fresh: list[tuple[EventKind, Entry]], mark: datetime, trace: Trace
+        self, live: LiveSource, fresh: list[tuple[EventKind, Row]], mark: datetime, trace: Trace
     ) -> None:
         loaders = Loaders(self._sources, trace)
         for told in fresh:

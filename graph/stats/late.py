@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from graph.errors import SourceError
-from graph.gather.ask import Entry, Run, attempt
+from graph.gather.ask import Run, attempt
 from graph.gather.lookup import Loaders
 from graph.gather.parts import part_names
+from graph.gather.reading import Row
 from graph.observe import Trace
 from graph.sources.contract import Found, Part, RowKey
 from graph.stats.book import Group
@@ -38,11 +39,11 @@ class LateCosts:
         self._calls: list[tuple[RowKey, tuple[Group, ...]]] = []
         self._by_group: Counter[Group] = Counter()
 
-    def add(self, entry: Entry, groups: tuple[Group, ...]) -> None:
+    def add(self, entry: Row, groups: tuple[Group, ...]) -> None:
         groups = tuple(group for group in groups if "cost" in group.sums)
         self._by_group.update(groups)
         if len(self._calls) <= LARGEST:
-            self._calls.append((RowKey(entry.key.row, entry.key.started_at), groups))
+            self._calls.append((RowKey(entry.key, entry.moment), groups))
 
     def _allowed(self) -> int:
         """How many requests there is time and leave for, now that the calls are known"""

@@ -19,7 +19,9 @@ class Flights(Generic[T]):
         """a flight of this key is under way"""
         return self._flying(key) is not None
 
-    async def join(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
+    async def join(
+        self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]
+    ) -> tuple[T, bool]:
         """What the flight of this key brings, and whether somebody else had started it"""
         task = self._flying(key)
         shared = task is not None
