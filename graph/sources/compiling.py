@@ -1,10 +1,14 @@
 """FIELDS to one function: wire row in, record with what was asked for out, and nothing else set.
 
-def caller(caller, direction):       what is compiled for "startedAt totalSeconds direction
-o = new(T_caller)                    caller { number extension }" of PortSIP
-v0 = text(caller)
+def make_direction(w_direction):     what is compiled for "startedAt totalSeconds direction
+v0 = word(w_direction)               caller { number extension }" of PortSIP
+return v0
+
+def make_caller(w_caller, w_direction):
+o = new(T_caller)
+v0 = text(w_caller)
 o.number = v0
-v1 = inside(caller, direction)
+v1 = inside(w_caller, w_direction)
 o.extension = v1
 return o
 
@@ -13,14 +17,15 @@ r = new(Target)
 v0 = w.started_at
 v1 = instant(v0)                     made once, though two fields need it
 r.started_at = v1
-v2 = w.ended_at
-v3 = instant(v2)
-v4 = between(v1, v3)
-r.total_seconds = v4
-v5 = w.direction
-r.direction = made[word, v5]         made once for all rows that say the same
-v6 = w.caller
-r.caller = made[caller, v6, v5]
+v2 = w.direction
+v3 = made[make_direction, v2,]       made once for all rows that say the same
+r.direction = v3
+v4 = w.ended_at
+v5 = instant(v4)
+v6 = between(v1, v5)
+r.total_seconds = v6
+v7 = w.caller
+r.caller = made[make_caller, v7, v2,]
 return r
 """
 
@@ -48,7 +53,6 @@ class Changes(Protocol):
 
 
 _PARTIES: Mapping[str, type] = {"caller": Party, "callee": Party}
-
 
 _MOST_SELECTIONS = 500
 """whose properties are remembered"""
@@ -125,7 +129,7 @@ class _Body:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self._locals: dict[Any, str] = {}
+        self._locals: dict[str, str] = {}
 
     def local(self, expression: str) -> str:
         """The name of what was made of it before in this row, or is made of it now"""
@@ -164,7 +168,7 @@ class _OfWords(_Body):
 
 
 class _Compiler:
-    """Writes one conversion. `names` are what the generated functions know."""
+    """Writes one conversion."""
 
     def __init__(
         self,
@@ -192,6 +196,7 @@ class _Compiler:
             "made": site.made,
             "vendor": getattr(details, "VENDOR_NAME", ""),
         }
+        """what the generated functions know"""
 
     def made(self) -> Callable[[Any, Any], Any]:
         """The conversion"""
