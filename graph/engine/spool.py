@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -53,8 +54,8 @@ class SpooledTable:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            file.close()
 
 
 class Spool:
@@ -80,6 +81,8 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for table in self.tables:
-            table.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # Closing writes what is left, for which there may be no room; the folder goes all the same.
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            for table in self.tables:
+                stack.callback(table.close)
