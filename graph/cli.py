@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import msgspec
@@ -235,11 +236,11 @@ def _positive(text: str) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    with bind(HOST, given.port) as listener:
+    with bind(HOST, given.port) as listener, TemporaryDirectory(prefix="cdr-graph-") as folder:
         twins = start_twins(vendor_names(), seed=1, records=2000)
 
         async def run() -> None:
-            graph = Graph(twin_settings(twins))
+            graph = Graph(twin_settings(twins, reports_folder=folder))
             app = create_app(graph, example=examples.FIRST)
             address = f"http://{HOST}:{listener.getsockname()[1]}/graphql"
             systems = [(twin.vendor, twin.address) for twin in twins]

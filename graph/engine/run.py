@@ -234,11 +234,15 @@ def _sync(folder: Path) -> None:
 
 
 def file_name(report: Report, ending: str) -> str:
-    """What a download is called: the report, its window in its zone, and whether it is whole"""
+    """What a download is called: the report, the days it looks at, and whether it is whole"""
     name = _SAFE.sub("_", report.name).strip(" .")[:80] or "report"
-    since, until = (one.astimezone(report.zone) for one in (report.since, report.until))
+    last = report.until - timedelta(microseconds=1)
+    first, last = (one.astimezone(report.zone) for one in (report.since, last))
+    days = f"{first:%Y-%m-%d}"
+    if first.date() != last.date():
+        days += f" to {last:%Y-%m-%d}"
     whole = "" if report.complete else ".incomplete"
-    return f"{name} {since:%Y-%m-%d} to {until:%Y-%m-%d}{whole}{ending}"
+    return f"{name} {days}{whole}{ending}"
 
 
 async def _abort(

@@ -76,9 +76,12 @@ def start_twins(
     return twins
 
 
-def twin_settings(twins: Sequence[Twin]) -> Settings:
-    """Settings that reach these twins"""
-    return settings({"sources": [twin.entry for twin in twins]}, environment={})
+def twin_settings(twins: Sequence[Twin], *, reports_folder: str | None = None) -> Settings:
+    """Settings that reach these twins, with reports of this server's own where there is a folder"""
+    tree: dict[str, Any] = {"sources": [twin.entry for twin in twins]}
+    if reports_folder is not None:
+        tree["reports"] = {"folder": reports_folder}
+    return settings(tree, environment={})
 
 
 def read_faults(path: Path) -> dict[str, list[Fault]]:
