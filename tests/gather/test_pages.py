@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from graph.sources import company, vendor_names
 from tests.support import NOW, Api, Clock, product
 
-CASES = int(os.environ.get("CDR_GRAPH_CASES", "16"))
+CASES = int(os.environ.get("CDR_GRAPH_CASES", "12"))
 """how many cases each law is tried with; the soak command in README sets it to thousands"""
 
 laws = settings(
