@@ -220,7 +220,6 @@ def _outcome(
     trace: Trace,
     signer: keys.Signer,
 ) -> Outcome:
-    seen = trace.source(run.live.id)
     missing = list(run.stream.missing)
     repair: str | None = None
     covered: TimeWindow | None = None
@@ -234,7 +233,29 @@ def _outcome(
         repair = signer.write(_cursor(plan, first, source=run.live.id, stop=last))
     else:
         covered = _covered(plan, far)
-    error = run.error
+    return fared(
+        run,
+        trace,
+        records=amounts.get(run.live.id, 0),
+        skipped=0 if run.failed else run.stream.skipped,
+        covered=covered,
+        missing=missing,
+        repair=repair,
+    )
+
+
+def fared(
+    run: Run,
+    trace: Trace,
+    *,
+    records: int,
+    skipped: int,
+    covered: TimeWindow | None,
+    missing: list[TimeWindow],
+    repair: str | None = None,
+) -> Outcome:
+    """How a source that was asked fared; what it covered and owes is for whoever read it to say"""
+    seen, error = trace.source(run.live.id), run.error
     retry_after = None if error is None else error.retry_after_seconds
     message = None if error is None else str(error)
     if error is None and missing:
@@ -249,14 +270,14 @@ def _outcome(
         message=message,
         retryable=error is not None and error.retryable,
         retry_after_seconds=None if retry_after is None else max(1, round(retry_after)),
-        records=amounts.get(run.live.id, 0),
-        skipped_records=0 if run.failed else run.stream.skipped,
+        records=records,
+        skipped_records=skipped,
         requests=seen.requests,
         retries=seen.retries,
         elapsed_ms=seen.elapsed_ms,
         covered=covered,
         missing=missing,
-        settled_until=plan.now - timedelta(seconds=late),
+        settled_until=run.plan.now - timedelta(seconds=late),
         repair_cursor=repair,
     )
 

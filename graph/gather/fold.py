@@ -16,7 +16,7 @@ from typing import Any
 from graph.gather.reading import Row, in_order
 from graph.gather.stream import Stream
 from graph.sources.compiling import heads
-from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord, Party
+from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord
 from graph.types.scalars import Money
 
 NEEDS = frozenset(
@@ -213,8 +213,3 @@ def _cost(legs: Sequence[CallLog]) -> Money | None:
     if len(currencies) != 1:
         return None  # none told, or different currencies, which are never added
     return Money(amount=sum((cost.amount for cost in costs), Decimal(0)), currency=currencies.pop())
-
-
-def blank_party() -> Party:
-    """A side of which nothing is known"""
-    return Party(number=None, e164=None, extension=None, name=None, domain=None)

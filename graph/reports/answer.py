@@ -14,7 +14,8 @@ from graph.errors import BadUserInput, SourceError, SourcesFailed
 from graph.gather import keys
 from graph.gather.answer import failure, outcome_of, refuse
 from graph.gather.ask import attempt
-from graph.gather.plan import meant
+from graph.gather.cut import not_asked
+from graph.gather.plan import NotAsked, meant
 from graph.reports.entries import Entry, converted, entries, finish
 from graph.reports.expression import test_of
 from graph.reports.order import (
@@ -236,23 +237,7 @@ def _not_asked(told: Source, *, able: bool) -> Outcome:
         state, message = OutcomeState.UNKNOWN, "a dry run: not asked"
     elif told.state is SourceState.DISABLED:
         state, message = OutcomeState.DISABLED, told.reason or "it is disabled"
-    return Outcome(
-        source=told,
-        state=state,
-        code=None,
-        message=message,
-        retryable=False,
-        retry_after_seconds=None,
-        records=0,
-        skipped_records=0,
-        requests=0,
-        retries=0,
-        elapsed_ms=0,
-        covered=None,
-        missing=[],
-        settled_until=None,
-        repair_cursor=None,
-    )
+    return not_asked(NotAsked(told, state, message))
 
 
 def unable(told: Source) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from graph.gather.ask import Run
+from graph.gather.cut import fared
 from graph.observe import Trace
-from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.stats.book import Book
 from graph.stats.late import LateCosts
 from graph.stats.seen import teller
@@ -72,35 +72,18 @@ class SourceReader:
         return (to_us(covered.until) - self.book.since_us) / length
 
     def outcome(self, trace: Trace) -> Outcome:
-        run, seen = self.run, trace.source(self.run.live.id)
-        error, covered = run.error, self.covered
+        run, covered = self.run, self.covered
         missing = list(run.stream.missing)
-        if error is not None:
+        if run.error is not None:
             since = self.book.since if covered is None else covered.until
             missing.append(TimeWindow(since=since, until=self.book.until))
-        message = None if error is None else str(error)
-        if error is None and missing:
-            message = "some moments hold more entries than it can ever give; `missing` names them"
-        elif run.stream.skipped and message is None:
-            message = f"{run.stream.skipped} of its entries were not as documented and are left out"
-        after = None if error is None else error.retry_after_seconds
-        late_by = timedelta(seconds=LONGEST_CALL_SECONDS + run.live.manifest.settles_after_seconds)
-        return Outcome(
-            source=run.live.told,
-            state=run.state,
-            code=None if error is None else error.detail,
-            message=message,
-            retryable=error is not None and error.retryable,
-            retry_after_seconds=None if after is None else max(1, round(after)),
+        return fared(
+            run,
+            trace,
             records=self.calls,
-            skipped_records=run.stream.skipped,
-            requests=seen.requests,
-            retries=seen.retries,
-            elapsed_ms=seen.elapsed_ms,
+            skipped=run.stream.skipped,
             covered=covered,
             missing=missing,
-            settled_until=self.run.plan.now - late_by,
-            repair_cursor=None,
         )
 
 
