@@ -130,7 +130,10 @@ def _several(
         except ConfigError as error:
             log.error(_KEPT, error)
             return False
-        kept.write_text(text, encoding="utf-8")
+        # At once, since a process may be starting from it just now.
+        written = kept.with_suffix(".new")
+        written.write_text(text, encoding="utf-8")
+        written.replace(kept)
         latest = new
         log.info("the configuration was read anew, and processes are replaced one by one")
         return True
