@@ -80,6 +80,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     shutdown_ms: int = 10_000
     traces: bool = False
     shared_url: Secret | None = None
+    shared_timeout_ms: int = 500
+    """longer than this and each process takes its part of what is shared"""
     metrics_port: int | None = None
     introspection: bool = True
     suggestions: bool = True

@@ -80,10 +80,7 @@ class Graph:
         self.signer = Signer(secret)
         self.addresses = Addresses(self.signer, self.timer)
         self.metrics = Metrics(shared_metrics)
-        url = settings.server.shared_url
-        self.sharing: Sharing = (
-            Alone(self.timer, share) if url is None else Together(url, secret, self.timer, share)
-        )
+        self.sharing = _sharing(settings.server, secret, self.timer, share)
         self._open: Callable[[Settings, Sources | None], Sources] = lambda wanted, before: (
             open_sources(
                 wanted,
@@ -229,6 +226,14 @@ class Graph:
         await self.writes.close()
         await self.sources.close()
         await self.sharing.close()
+
+
+def _sharing(server: ServerSettings, secret: bytes, timer: Timer, share: int) -> Sharing:
+    if server.shared_url is None:
+        return Alone(timer, share)
+    return Together(
+        server.shared_url, secret, timer, share, answer_seconds=server.shared_timeout_ms / 1000
+    )
 
 
 def trusted(server: ServerSettings) -> Trusted:

@@ -160,7 +160,7 @@ def changed(text: str, file: Path, old: Settings) -> Settings:
 
 FIXED: Sequence[str] = (
     "secret", "trusted_proxies", "root_path", "shutdown_ms", "metrics_port", "traces", "compiled",
-    "shared_url", "federation",
+    "shared_url", "shared_timeout_ms", "federation",
 )  # fmt: skip
 """settings that what is open already depends on"""
 

@@ -17,8 +17,6 @@ from graph.privacy import Secret, keyed_hash
 from graph.transport.buckets import Bucket, OwnBucket
 
 _CONNECTIONS = 16
-_TURN_SECONDS = 2.0
-_ANSWER_SECONDS = 0.5
 _AWAY_SECONDS = 5.0
 _FIRST_LOOK_SECONDS = 0.01
 _LONGEST_LOOK_SECONDS = 0.1
@@ -147,7 +145,9 @@ class Alone:
 class Together:
     """All processes that use one Valkey share the whole."""
 
-    def __init__(self, url: Secret, key: bytes, timer: Timer, share: int = 1) -> None:
+    def __init__(
+        self, url: Secret, key: bytes, timer: Timer, share: int = 1, *, answer_seconds: float = 0.5
+    ) -> None:
         try:
             from redis.asyncio import BlockingConnectionPool, Redis
             from redis.exceptions import RedisError
@@ -159,9 +159,9 @@ class Together:
             pool = BlockingConnectionPool.from_url(
                 url.reveal(),
                 max_connections=_CONNECTIONS,
-                timeout=_TURN_SECONDS,
-                socket_timeout=_ANSWER_SECONDS,
-                socket_connect_timeout=_ANSWER_SECONDS,
+                timeout=4 * answer_seconds,
+                socket_timeout=answer_seconds,
+                socket_connect_timeout=answer_seconds,
             )
         except ValueError:
             raise ConfigError("server.shared_url: this is no address such as redis://…") from None

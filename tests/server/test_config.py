@@ -45,6 +45,7 @@ shutdown_ms = 2000
 traces = true
 metrics_port = 9464
 shared_url = "redis://127.0.0.1"
+shared_timeout_ms = 250
 documents_file = "documents.json"
 documents = "require"
 requests_per_minute = 100
@@ -145,6 +146,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         traces=True,
         metrics_port=9464,
         shared_url=Secret("redis://127.0.0.1"),
+        shared_timeout_ms=250,
         documents_file=str(tmp_path / "documents.json"),
         documents="require",
         requests_per_minute=100,

@@ -171,6 +171,7 @@ def test_what_cannot_change_while_it_runs_is_named(name: str, tmp_path: Path) ->
         "compiled": "false",
         "federation": "true",
         "shared_url": '"redis://127.0.0.1"',
+        "shared_timeout_ms": "900",
     }
     file = tmp_path / "graph.toml"
     file.write_text('[server]\nsecret = "one"\n')

@@ -72,7 +72,7 @@ def with_processes(
     async def all_of_it() -> None:
         timer = system_timer()
         url = Secret(store.url)
-        made = [Together(url, b"key", timer, share=count) for _ in range(count)]
+        made = [Together(url, b"key", timer, share=count, answer_seconds=20) for _ in range(count)]
         try:
             await work(made)
         finally:
@@ -131,10 +131,12 @@ def test_slots_of_all_are_never_more_than_there_are(store: Store) -> None:
 @needs_it
 def test_who_dies_with_a_slot_loses_it_when_its_lease_ends(store: Store) -> None:
     async def work(processes: list[Together]) -> None:
-        dying, other, _ = (one.slots("slots:short", 1, 0.2) for one in processes)
+        dying, other, _ = (one.slots("slots:long", 1, 300) for one in processes)
         assert await dying.acquire(1)
         assert await other.acquire(0.01) is None
-        assert await other.acquire(5) is not None
+        dying, other, _ = (one.slots("slots:short", 1, 0.1) for one in processes)
+        assert await dying.acquire(1)
+        assert await other.acquire(20) is not None
 
     with_processes(store, work)
 
@@ -142,11 +144,11 @@ def test_who_dies_with_a_slot_loses_it_when_its_lease_ends(store: Store) -> None
 @needs_it
 def test_tokens_that_a_system_counts_are_counted_by_all(store: Store) -> None:
     async def work() -> None:
-        server = {"shared_url": store.url}
+        server = {"shared_url": store.url, "shared_timeout_ms": 20_000}
         pbx = {"vendor": "yeastar", "id": "yard"}
         query = "{ callRecords(first: 1) { outcomes { state message } nodes { id } } }"
         url, key = Secret(store.url), b"a secret for tests"
-        others = Together(url, key, system_timer())
+        others = Together(url, key, system_timer(), answer_seconds=20)
         tokens = others.slots("tokens:yard", 8, 60)
         for n in range(8):
             assert await tokens.hold(f"process {n}", 60)
@@ -168,7 +170,7 @@ def test_tokens_that_a_system_counts_are_counted_by_all(store: Store) -> None:
 @needs_it
 def test_a_callers_limit_holds_over_all_processes(store: Store) -> None:
     async def work() -> None:
-        server = {"shared_url": store.url, "requests_per_minute": 6}
+        server = {"shared_url": store.url, "shared_timeout_ms": 20_000, "requests_per_minute": 6}
         async with (
             product("portsip", server=server) as one,
             product("portsip", server=server) as two,
@@ -196,7 +198,7 @@ def test_while_the_store_is_away_each_takes_its_part(
         nonlocal clock
         timer = system_timer()
         moved = type(timer)(timer.now, lambda: clock, timer.sleep)
-        sharing = Together(Secret(store.url), b"key", moved, share=2)
+        sharing = Together(Secret(store.url), b"key", moved, share=2, answer_seconds=20)
         bucket, slots = sharing.bucket("rate", 10, 1), sharing.slots("slots", 4, 5)
         assert await bucket.take(1, 0) == 0
         store.kill()
