@@ -203,7 +203,8 @@ class Trace:
     """One operation: who asks, until when, how much it may cost, and what it has done so far.
 
     `deadline` is on the timer's monotonic clock; `started` is when the operation began, where that
-    was before now. `issued` counts requests from the moment they are decided on.
+    was before now. `issued` counts requests from the moment they are decided on. `noting`: each
+    request is noted, for whoever explains the operation; one that may take millions is not.
     """
 
     def __init__(
@@ -216,8 +217,10 @@ class Trace:
         started: float | None = None,
         named: str | None = None,
         purse: Purse | None = None,
+        noting: bool = True,
     ) -> None:
         self.caller = caller
+        self.noting = noting
         self.timer = timer
         self.started = timer.monotonic() if started is None else started
         self.deadline = self.started + deadline_ms / 1000

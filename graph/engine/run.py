@@ -134,7 +134,6 @@ async def _make(run: KeptRun, making: Making, heart: _Heart) -> None:
         signer=making.signer,
         timer=making.timer,
         caller=caller,
-        deadline_ms=making.server.stats_deadline_ms,
         max_groups=making.server.max_groups,
         told=heart.told,
     )
@@ -248,7 +247,7 @@ def file_name(report: Report, ending: str) -> str:
 async def _abort(
     run: KeptRun, making: Making, heart: _Heart, reason: str, *, may_help: bool
 ) -> None:
-    fared = [] if heart.seen is None else heart.seen.tally.fared
+    fared = [] if heart.seen is None else heart.seen.fared
     log.warning("run %s of report %s came to nothing: %s", run.id, run.report_id, reason)
     await making.store.write(
         lambda connection: runs.abort(
@@ -312,7 +311,7 @@ class _Heart:
         seen, now = self.seen, self._making.timer.now()
         if seen is None:
             return runs.beat(connection, self._run, now, 0, 0.0, [])
-        return runs.beat(connection, self._run, now, seen.entries, seen.share, seen.tally.fared)
+        return runs.beat(connection, self._run, now, seen.entries, seen.share, seen.fared)
 
 
 def clear_parts(folder: Path, now: datetime) -> None:

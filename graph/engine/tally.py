@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import datetime
 
 import msgspec
@@ -39,7 +40,13 @@ class Tally:
     def __init__(self) -> None:
         self._seen: dict[str, Fared] = {}
 
-    def add(self, outcomes: Iterable[Outcome], *, counted: bool = True) -> None:
+    def joined(self, outcomes: Iterable[Outcome], *, counted: bool) -> list[Fared]:
+        """What it would say with these, which are of an answer that is still coming"""
+        both = deepcopy(self)
+        both.add(outcomes, counted=counted)
+        return both.fared
+
+    def add(self, outcomes: Iterable[Outcome], *, counted: bool) -> None:
         """`counted`: the entries are those of the main table, and not read once more"""
         for outcome in outcomes:
             id = str(outcome.source.id)

@@ -260,8 +260,8 @@ def fared(
     message = None if error is None else str(error)
     if error is None and missing:
         message = "some moments hold more entries than it can ever give; `missing` names them"
-    elif run.stream.skipped and message is None:
-        message = f"{run.stream.skipped} of its entries were not as documented and are left out"
+    elif skipped and message is None:
+        message = f"{skipped} of its entries were not as documented and are left out"
     late = LONGEST_CALL_SECONDS + run.live.manifest.settles_after_seconds
     return Outcome(
         source=run.live.told,

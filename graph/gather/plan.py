@@ -331,6 +331,14 @@ def _source(
     )
 
 
+def onward(plan: Plan, source: SourcePlan, start: Key) -> tuple[Plan, SourcePlan]:
+    """The rest of one source's list, from a place on"""
+    rest = msgspec.structs.replace(plan, start=start)
+    since, until = _edges(rest, source.resource, source.folded)
+    ask = msgspec.structs.replace(source.ask, since=since, until=until)
+    return rest, msgspec.structs.replace(source, ask=ask, hint=None)
+
+
 def _amount(wanted: int, *, exact: bool) -> int:
     """Rows that probably suffice: one more tells of a next page, some more end a tie"""
     return wanted + 1 + 20 if exact else 4 * wanted + 50

@@ -18,6 +18,7 @@ from graph.server.app import Graph
 from graph.stats import chart
 from graph.stats.groups import zone_named
 from graph.stats.page import html
+from graph.types.answer import Outcome
 from graph.types.stats import StatsKey
 
 WHEN = "a date (2026-03-01), a moment (2026-03-01T08:00), or 7d, 24h, 90m ago"
@@ -38,9 +39,10 @@ def run(
     columns = shutil.get_terminal_size((120, 24)).columns
     meter = chart.ProgressBar(columns) if sys.stderr.isatty() else None
 
-    def told(source: str, share: float, calls: int) -> None:
+    def told(outcome: Outcome, share: float) -> None:
         if meter is not None:
-            print(meter.line(source, share, calls), end="", file=sys.stderr, flush=True)
+            line = meter.line(str(outcome.source.id), share, outcome.records)
+            print(line, end="", file=sys.stderr, flush=True)
 
     timer = system_timer()
     now = timer.now()

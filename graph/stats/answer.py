@@ -17,11 +17,11 @@ import msgspec
 from graph.errors import BadUserInput
 from graph.gather import keys, plan
 from graph.gather.answer import refuse
-from graph.gather.ask import Run
 from graph.gather.cost import at_least
 from graph.gather.cut import not_asked
 from graph.gather.lookup import Loaders
 from graph.gather.plan import NotAsked, Page, Plan
+from graph.gather.whole import Reader
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.stats import figures, native
@@ -121,19 +121,26 @@ async def stats(
     most_groups: int,
     options: AskOptions,
     progress: Progress | None = None,
+    waits_seconds: Sequence[float] = (),
 ) -> Stats:
-    """The statistics; SourcesFailed if no source could answer, TooManyGroups beyond the limit"""
+    """The statistics; SourcesFailed if no source could answer, TooManyGroups beyond the limit.
+
+    `waits_seconds`: how long is waited before a source that failed is asked again.
+    """
     if options.dry_run:
         trace.estimated = at_least(made.plan)
     else:
         await trace.reserve(at_least(made.plan))
-    runs = [] if options.dry_run else [
-        Run(made.plan, source, trace, keep_trail=False) for source in made.plan.sources
-    ]  # fmt: skip
+    window = (made.since, made.until)
+    plans = [] if options.dry_run else made.plan.sources
+    whole = [
+        Reader(made.plan, source, trace, window=window, waits_seconds=waits_seconds)
+        for source in plans
+    ]
     lates = {
-        run.live.id: LateCosts(run, trace)
-        for run in runs
-        if "cost" in {*made.whole.sums, *made.grouped.sums} and late(run)
+        reader.source.live.id: LateCosts(reader, trace)
+        for reader in whole
+        if "cost" in {*made.whole.sums, *made.grouped.sums} and late(reader)
     }
     book = Book(
         made.whole,
@@ -146,10 +153,10 @@ async def stats(
         most_groups,
     )
     book.check_length()
-    readers = [SourceReader(run, book, lates.get(run.live.id)) for run in runs]
+    readers = [SourceReader(one, book, lates.get(one.source.live.id)) for one in whole]
     await AllSources(readers, book, progress).all()
     await asyncio.gather(*(costs.fill(loaders) for costs in lates.values()))
-    outcomes = [reader.outcome(trace) for reader in readers]
+    outcomes = [reader.outcome() for reader in readers]
     outcomes += [not_asked(source) for source in made.plan.not_asked]
     if options.dry_run:
         outcomes += [
@@ -214,7 +221,7 @@ class _Answer:
             definitions=[figures.definition(name) for name in sorted(names[0] | names[1])],
             read=self._read(whole, names[0]),
             compared=await native.compare(
-                [reader.run.source for reader in self.readers],
+                [one.reader.source for one in self.readers],
                 trace,
                 question.native,
                 window,

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from graph.errors import SourceError
-from graph.gather.ask import Run, attempt
+from graph.gather.ask import attempt
 from graph.gather.lookup import Loaders
 from graph.gather.parts import part_names
 from graph.gather.reading import Row
+from graph.gather.whole import Reader
 from graph.observe import Trace
 from graph.sources.contract import Found, Part, RowKey
 from graph.stats.book import Group
@@ -21,9 +22,9 @@ LARGEST = 1000
 _COST = frozenset({"cost"})
 
 
-def late(run: Run) -> bool:
+def late(reader: Reader) -> bool:
     """The source tells a cost only when it is asked for one call"""
-    return bool(part_names(run.source.resource, _COST))
+    return bool(part_names(reader.source.resource, _COST))
 
 
 class LateCosts:
@@ -33,8 +34,8 @@ class LateCosts:
     like the sum of all.
     """
 
-    def __init__(self, run: Run, trace: Trace) -> None:
-        self.run = run
+    def __init__(self, reader: Reader, trace: Trace) -> None:
+        self._live, self._resource = reader.source.live, reader.source.resource
         self._trace = trace
         self._calls: list[tuple[RowKey, tuple[Group, ...]]] = []
         self._by_group: Counter[Group] = Counter()
@@ -47,7 +48,7 @@ class LateCosts:
 
     def _allowed(self) -> int:
         """How many requests there is time and leave for, now that the calls are known"""
-        trace, pace = self._trace, self.run.live.pace
+        trace, pace = self._trace, self._live.pace
         by_rate = int(pace.burst + max(0.0, trace.remaining_seconds) * pace.requests_per_second)
         most = min(LARGEST, by_rate)
         if trace.max_requests is not None:
@@ -59,13 +60,13 @@ class LateCosts:
         allowed = self._allowed()
         if len(self._calls) > allowed:
             why = (
-                f"{self.run.live.manifest.title} tells a cost only in a further request for each "
+                f"{self._live.manifest.title} tells a cost only in a further request for each "
                 f"call, and no more than {allowed} of those are possible"
             )
             for group, count in self._by_group.items():
                 group.sums["cost"].untold[why] += count
             return
-        live, resource = self.run.live, self.run.source.resource
+        live, resource = self._live, self._resource
         for name in part_names(resource, _COST):
             loader = loaders.part(live, resource, name, raw=False)
             found = await asyncio.gather(
@@ -80,7 +81,7 @@ class LateCosts:
             if isinstance(found, SourceError):
                 state.untold[f"its cost could not be had ({found.state})"] += 1
                 continue
-            cost = part.values(self.run.live.site, found.rows).get("cost")
+            cost = part.values(self._live.site, found.rows).get("cost")
             if cost is None:
                 state.untold[NOT_TOLD] += 1
             else:

@@ -189,7 +189,8 @@ class LiveSource:
             return reply
         finally:
             note.elapsed_ms = round((self._timer.monotonic() - began) * 1000)
-            seen.notes.append(note)
+            if trace.noting:
+                seen.notes.append(note)
             if note.shared:
                 seen.shared += 1
                 trace.issued -= 1

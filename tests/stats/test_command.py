@@ -100,7 +100,9 @@ def test_reading_tells_how_far_it_has_come() -> None:
             answered = await api.graph.ask(
                 "query($f: CallFilter!) { stats(filter: $f) { offered } }",
                 {"f": WINDOW},
-                progress=lambda *step: told.append(step),
+                progress=lambda outcome, share: told.append(
+                    (str(outcome.source.id), share, outcome.records)
+                ),
             )
             assert answered["data"]["stats"]["offered"] == 10
 
