@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -12,11 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 _START_SECONDS = 60.0
+_UNPACED = "requests_per_second = 1000\nmax_concurrency = 50\n"
 
 
 class Process:
@@ -60,6 +63,13 @@ class Process:
         return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
     @property
+    def cpu_seconds(self) -> float:
+        """The processor time that it has taken so far"""
+        text = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8")
+        in_user, in_kernel = text.rpartition(")")[2].split()[11:13]
+        return (int(in_user) + int(in_kernel)) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def open_files(self) -> int:
         """Its files, sockets and pipes"""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
@@ -83,11 +93,26 @@ class Process:
         return time.monotonic() - began
 
 
+class Served(NamedTuple):
+    """A server over the five simulated systems, the process of these, its address without a path"""
+
+    server: Process
+    systems: Process
+    base: str
+
+
 @contextmanager
 def served(
-    head: str = "", faults: str = "", arguments: Sequence[str] = (), *, records: int = 3000
-) -> Iterator[tuple[Process, str]]:
-    """A server over the five simulated systems, and its address without a path"""
+    head: str = "",
+    faults: str = "",
+    arguments: Sequence[str] = (),
+    *,
+    records: int = 3000,
+    unpaced: Sequence[str] = (),
+) -> Iterator[Served]:
+    """A server that answers, until the end of the block. `unpaced`: sources whose vendor's pace is
+    not kept, so that nobody waits for it.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "faults.toml").write_text(faults)
@@ -96,11 +121,15 @@ def served(
         )
         stack.callback(twins.stop)
         sources = twins.says(twins.printed, r"(\[\[sources\]\].*voipnow.*?\n\n)")
+        for id in unpaced:
+            line = f'id = "{id}"\n'
+            sources = sources.replace(line, line + _UNPACED)
         (folder / "graph.toml").write_text(head + "\n" + sources)
         file = str(folder / "graph.toml")
         server = Process(*arguments, "serve", "--port", "0", "--config", file)
         stack.callback(lambda: server.stop() if server.alive else None)
-        yield server, server.says(server.told, r"serves (http://\S+)/graphql\n")
+        base = server.says(server.told, r"serves (http://\S+)/graphql\n")
+        yield Served(server, twins, base)
 
 
 def gauges(base: str) -> dict[str, float]:

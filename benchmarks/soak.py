@@ -216,7 +216,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with served(_HEAD, records=500) as (server, base):
+    with served(_HEAD, records=500) as (server, _, base):
         soak = Soak(base, given.seed)
         memory = asyncio.run(soak.run(given.minutes * 60, server))
         wrong = soak.wrong

@@ -174,9 +174,9 @@ class Overloaded(GraphError):
     code = "OVERLOADED"
     retry_after_seconds = 1
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(
-            f"{waiting} operations wait here already (server.max_waiting); ask again in "
+            f"the server has as much to do as it can: {why}; ask again in "
             f"{self.retry_after_seconds} s"
         )
 

@@ -174,6 +174,7 @@ class Watch:
                 self._task = asyncio.create_task(self._follow_all())
                 self._task.add_done_callback(lambda _task: self._wake())
             while True:
+                news = self._news  # taken first: what comes while this is told is news too
                 # A source that is down keeps what it owes, and holds up no other.
                 for name in sorted(self._live.keys() & owed.keys() - self._away):
                     async with aclosing(self._missed(self._live[name], marks, owed)) as missed:
@@ -185,7 +186,7 @@ class Watch:
                 if place == self._count:
                     if self.ended:
                         break
-                    await self._news.wait()
+                    await news.wait()
             if not self._task.cancelled():
                 self._task.result()
         finally:

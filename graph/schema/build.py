@@ -68,6 +68,14 @@ class GraphSchema(Schema):
         context.pre_execution_errors = errors
         return PreExecutionError(data=None, errors=errors) if errors else None
 
+    async def _execute_operation(
+        self, execution_context: ExecutionContext, *args: Any, **options: Any
+    ) -> Any:
+        # Whatever it comes by: HTTP, SSE and WebSocket all execute their queries here.
+        asked: Context = execution_context.context
+        async with asked.turns.turn(asked.remaining_seconds):
+            return await super()._execute_operation(execution_context, *args, **options)
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:

@@ -24,6 +24,7 @@ from graph.reports.reading import Reading
 from graph.schema.documents import Document, Documents
 from graph.schema.purses import Purses
 from graph.schema.streams import Streams
+from graph.schema.turns import Turns
 from graph.stats.reading import Progress
 from graph.transport.open import Sources
 from graph.types.inputs import AskOptions
@@ -47,11 +48,13 @@ class Context:
         documents: Documents,
         metrics: Metrics,
         purses: Purses,
+        turns: Turns,
         renewed: Callable[[], Context],
         request: Any = None,
     ) -> None:
         self.renewed = renewed
         """makes the context of another operation of the same caller over the same connection"""
+        self.turns = turns
         self.purse = purses.of(caller.name)
         self.metrics = metrics
         self.kind: str | None = None
@@ -83,6 +86,10 @@ class Context:
         """There is something to execute, of this kind"""
         self.kind = kind
         self.metrics.began(kind)
+
+    def remaining_seconds(self) -> float:
+        """Until the answer to an ordinary question is due"""
+        return self.started + self.settings.deadline_ms / 1000 - self.timer.monotonic()
 
     def trace(self, options: AskOptions | None = None, *, longest_ms: int | None = None) -> Trace:
         """A trace for one field that asks a list. All fields' deadlines count from one start.

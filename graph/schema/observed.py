@@ -17,6 +17,7 @@ _OUTCOMES = {
     "LIMIT_EXCEEDED": "limit",
     "TOO_MANY_GROUPS": "limit",
     "RATE_LIMITED": "limit",
+    "OVERLOADED": "limit",
     "BAD_USER_INPUT": "invalid",
     "GRAPHQL_INVALID": "invalid",
     "BAD_REQUEST": "invalid",

@@ -38,6 +38,7 @@ from graph.schema.documents import Documents
 from graph.schema.purses import Purses
 from graph.schema.streams import Streams
 from graph.schema.trusted import Trusted, read
+from graph.schema.turns import Turns
 from graph.server.auth import Gate
 from graph.server.edge import Edge
 from graph.server.endpoint import Endpoint, refusal_at_the_gate
@@ -107,6 +108,7 @@ class Graph:
             compiled=settings.server.compiled, federation=settings.server.federation
         )
         self.purses = Purses(settings.server, self.sharing.bucket)
+        self.turns = Turns(settings.server.max_operations, settings.server.max_waiting)
         self.documents = Documents(self.schema.plain, settings.server, trusted(settings.server))
 
     def _kept_reports(self, settings: Settings) -> KeptReports | None:
@@ -142,6 +144,7 @@ class Graph:
             self.documents,
             self.metrics,
             self.purses,
+            self.turns,
             lambda: self.context(request, caller),
             request,
         )
@@ -196,6 +199,7 @@ class Graph:
         limits = ("requests_per_minute", "rows_per_minute")
         if any(getattr(old, name) != getattr(settings.server, name) for name in limits):
             self.purses = Purses(settings.server, self.sharing.bucket)
+        self.turns = Turns(settings.server.max_operations, settings.server.max_waiting)
         if before.live != after.live:
             streams, watches = self.streams, self.watches
             self.streams, self.watches = Streams(), Watches()

@@ -38,7 +38,6 @@ from graph.server.auth import STATUSES, Gate, challenge
 from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
 from graph.server.socket import Operations, Socket
-from graph.server.turns import Turns
 
 
 class Events(SSETransport):
@@ -85,8 +84,6 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.context_of = context_of
         self._served = served
-        server = served.settings.server
-        self._turns = Turns(server.max_operations, server.max_waiting)
         self._example = example or ""
 
     @property
@@ -115,9 +112,6 @@ class Endpoint(GraphQL[Context, None]):
             response = _refusal(413, str(error), error)
         except (NotSignedIn, SignInUnavailable) as error:
             response = refusal_at_the_gate(error)
-        except Overloaded as error:
-            response = _refusal(503, str(error), error)
-            response.headers["retry-after"] = str(error.retry_after_seconds)
         if response.media_type == _JSON and _wants_newer(request):
             response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
@@ -130,10 +124,6 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(response, Response):
             response.context = context  # type: ignore[attr-defined]
         return context
-
-    async def execute_single(self, *given: Any, **named: Any) -> ExecutionResult:
-        async with self._turns.turn():
-            return await super().execute_single(*given, **named)
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         asked = any(name in request.query_params for name in ("documentId", "extensions"))
@@ -238,13 +228,17 @@ class Endpoint(GraphQL[Context, None]):
         context: Context | None = getattr(sub_response, "context", None)
         if context is not None:
             response.headers["server-timing"] = context.server_timing()
-            wait = _wait_seconds(response_data)
+            newer = _wants_newer(context.request)
+            overloaded, limited = (_wait_seconds(response_data, kind) for kind in _LATER)
+            if overloaded is not None:
+                response.status_code = 503
+            elif newer and _never_ran(response_data):
+                response.status_code = 400
+            elif newer and limited is not None:
+                response.status_code = 429
+            wait = overloaded if limited is None else limited
             if wait is not None:
                 response.headers["retry-after"] = str(wait)
-            if _wants_newer(context.request) and _never_ran(response_data):
-                response.status_code = 400
-            elif _wants_newer(context.request) and wait is not None:
-                response.status_code = 429
         return response
 
 
@@ -262,11 +256,15 @@ def _never_ran(answer: Any) -> bool:
     return bool(errors) and all("path" not in error for error in errors)
 
 
-def _wait_seconds(answer: Any) -> int | None:
-    """Seconds until the caller may ask this again, if its limits were why nothing was answered"""
+_LATER = (Overloaded, RateLimited)
+"""why the same may be asked again, later"""
+
+
+def _wait_seconds(answer: Any, why: type[GraphError]) -> int | None:
+    """Seconds until this may be asked again, if that was why nothing was answered"""
     errors = answer.get("errors") or ()
     waits = [error["extensions"].get("retryAfterSeconds", 0) for error in errors
-             if error.get("extensions", {}).get("code") == RateLimited.code]  # fmt: skip
+             if error.get("extensions", {}).get("code") == why.code]  # fmt: skip
     nothing = not any((answer.get("data") or {}).values())
     return max(waits) if waits and nothing else None
 

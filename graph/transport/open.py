@@ -21,6 +21,7 @@ from graph.sources.convert import e164
 from graph.sources.masks import Mask
 from graph.transport.budget import Budget
 from graph.transport.http import HttpxTransport, Transport
+from graph.transport.rounds import Rounds
 from graph.transport.sharing import Alone, Sharing
 from graph.transport.source import LiveSource
 from graph.types.inputs import CONDITIONS, camel
@@ -41,12 +42,14 @@ MakeTransport = Callable[[SourceSettings, Manifest, str], Transport]
 class Sources(msgspec.Struct, frozen=True):
     """Every configured source as it is told, and those that can be asked, by id.
 
-    `entries` is what the configuration says of each, by which a source is known again.
+    `entries` is what the configuration says of each, by which a source is known again; `rounds` is
+    what the replies of all are read in.
     """
 
     told: Sequence[Source]
     live: Mapping[str, LiveSource]
     entries: Mapping[str, SourceSettings] = {}
+    rounds: Rounds = msgspec.field(default_factory=Rounds)
 
     async def close(self) -> None:
         """Gives tokens back and closes connections, all at once."""
@@ -115,13 +118,22 @@ def open_sources(
             continue
         try:
             live[entry.id] = _live(
-                entry, manifest, source, timer, hash_key, make_transport, sharing, metrics
+                entry,
+                manifest,
+                source,
+                timer,
+                hash_key,
+                make_transport,
+                sharing,
+                metrics,
+                before.rounds,
             )
         except ConfigError as error:
             source.state = SourceState.DISABLED
             source.reason = str(error)
             log.warning("source %s is disabled: %s", entry.id, error)
-    return Sources(told, live, {entry.id: entry for entry in settings.sources})
+    entries = {entry.id: entry for entry in settings.sources}
+    return Sources(told, live, entries, before.rounds)
 
 
 def _told(entry: SourceSettings, manifest: Manifest) -> Source:
@@ -145,6 +157,7 @@ def _live(
     make_transport: MakeTransport,
     sharing: Sharing,
     metrics: Metrics,
+    rounds: Rounds,
 ) -> LiveSource:
     try:
         zone = ZoneInfo(told.time_zone)
@@ -197,6 +210,7 @@ def _live(
         base_url=base_url,
         metrics=metrics.source(entry.id),
         budget=budget,
+        rounds=rounds,
         token_slots=None
         if at_once is None
         else sharing.slots(f"tokens:{entry.id}", at_once, lease_seconds),

@@ -33,6 +33,7 @@ from graph.transport.budget import Budget
 from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path, root_of
 from graph.transport.flight import Flights
 from graph.transport.http import Streamed, Transport
+from graph.transport.rounds import Rounds
 from graph.transport.sharing import Slots
 from graph.transport.token import TokenKeeper
 from graph.types.source import Source
@@ -70,6 +71,7 @@ class LiveSource:
         base_url: str,
         metrics: SourceMetrics,
         budget: Budget,
+        rounds: Rounds,
         mask: Mask,
         token_slots: Slots | None = None,
     ) -> None:
@@ -85,6 +87,7 @@ class LiveSource:
         self._transport = transport
         self._timer = timer
         self.budget = budget
+        self._rounds = rounds
         self._tokens = TokenKeeper(site, manifest.auth, timer, self._carry_sign_in, token_slots)
         self._flights: Flights[Reply] = Flights()
         self._chance = random.Random()
@@ -173,6 +176,7 @@ class LiveSource:
             async with asyncio.timeout(remaining):
                 if request.kind is Kind.READ:
                     reply, note.shared = await self._join(request, trace)
+                    await self._rounds.turn()
                 else:
                     reply = await self._fly(request, trace, sending)
             note.status, note.bytes = reply.status, len(reply.body)
@@ -180,7 +184,7 @@ class LiveSource:
         except TimeoutError:
             note.error = "TIMEOUT"
             raise SourceOverBudget(
-                "deadline", "no answer before the deadline of this question"
+                "deadline", "no answer was read before the deadline of this question"
             ) from None
         except SourceError as error:
             note.error = error.state

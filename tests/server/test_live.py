@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from graph.server.app import create_app
 from graph.server.run import _Server, bind
-from tests.schema.test_subscriptions import Steps, call, publish
+from tests.schema.test_subscriptions import Steps, call, idle, publish
 from tests.support import Api, product, run
 
 ADDED = "subscription { callRecordAdded { kind cursor record { id talkSeconds } } }"
@@ -26,10 +26,12 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
 @asynccontextmanager
-async def serving(*sources: str) -> AsyncIterator[tuple[Api, str]]:
+async def serving(
+    *sources: str, server: Mapping[str, Any] | None = None
+) -> AsyncIterator[tuple[Api, str]]:
     """The product on a loopback port, its twins in process, and where it is"""
     async with (
-        product(*(sources or ("portsip",)), count=10, clock=Steps()) as api,
+        product(*(sources or ("portsip",)), count=10, clock=Steps(), server=server) as api,
         serving_app(create_app(api.graph)) as address,
     ):
         yield api, address
@@ -418,5 +420,26 @@ def test_a_socket_carries_no_more_operations_than_may_be_at_once() -> None:
             assert len(api.graph.watches) == 1  # they follow the same question
             await client.send(id="7", type="complete")
             assert await client.answer("again", "{ __typename }")
+
+    run(work)
+
+
+@carriers
+def test_queries_take_turns_whatever_they_come_by(carrier: Carrier) -> None:
+    async def work() -> None:
+        page = "{ callRecords(first: 1) { nodes { id } } }"
+        async with serving(server={"max_operations": 1, "max_waiting": 1}) as (api, address):
+            api.worlds["portsip"].fault("hang", seconds=5)
+            others = [asyncio.create_task(api.ask(page)) for _ in range(2)]
+            await idle()
+            [refused] = [answer async for answer in carrier(address, page)]
+            [error] = refused["errors"]
+            assert error["extensions"] == {"code": "OVERLOADED", "retryAfterSeconds": 1}
+            assert isinstance(api.clock, Steps)
+            await api.clock.passes(5)
+            for other in others:
+                assert (await other).data["callRecords"]["nodes"]
+            [taken] = [answer async for answer in carrier(address, page)]
+            assert taken["data"]["callRecords"]["nodes"]
 
     run(work)

@@ -1,13 +1,14 @@
 """How many operations run at once in this process; the others wait, the first who came first.
 
 Answering more at once than there is a processor for makes all of them late, and takes the memory of
-all of them. Subscriptions take no turn: they mostly wait.
+all of them. Who waits uses up the time of its own answer. Subscriptions take no turn: they mostly
+wait for calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from graph.errors import Overloaded
@@ -22,16 +23,28 @@ class Turns:
         self._waiting = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A turn, at once or in its turn; Overloaded where too many wait already"""
+    async def turn(self, remaining_seconds: Callable[[], float]) -> AsyncIterator[None]:
+        """A turn, at once or after those who wait.
+
+        Overloaded where too many wait already, or it does not come in the time that remains.
+        """
         if self._free.locked() and self._waiting >= self._most_waiting:
-            raise Overloaded(self._most_waiting)
+            raise Overloaded(f"{self._most_waiting} operations wait already")
         self._waiting += 1
         try:
-            await self._free.acquire()
+            async with asyncio.timeout(remaining_seconds()):
+                await self._free.acquire()
+        except TimeoutError:
+            raise _late() from None
         finally:
             self._waiting -= 1
         try:
+            if remaining_seconds() <= 0:
+                raise _late()
             yield
         finally:
             self._free.release()
+
+
+def _late() -> Overloaded:
+    return Overloaded("this question could not be begun before its deadline")
