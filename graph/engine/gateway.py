@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from graph.config import ReportSettings
+from graph.config import ReportSettings, ServerSettings
 from graph.engine import retention, rules
 from graph.engine.definition import Definition
 from graph.engine.download import opened
 from graph.engine.kept import definitions, deliveries, runs
 from graph.engine.kept.runs import KeptFile, KeptRun
 from graph.engine.looks import unable
-from graph.engine.run import Making
+from graph.engine.run import Making, prepare
 from graph.engine.scheduler import TICK_SECONDS, Scheduler
+from graph.engine.store import Store, url_of
 from graph.engine.tables import NEVER, SUPPORTED
 from graph.engine.telling import Telling, files_of
 from graph.engine.writers import WRITERS
 from graph.errors import BadUserInput
+from graph.gather import keys
+from graph.observe import Timer
 from graph.reports.gateway import Asker, Download, Kept
 from graph.reports.rules import wrong
 from graph.sources.compiling import heads
+from graph.transport.open import Sources
 from graph.types.report import CallReport, CompletedCallReport
 from graph.types.report_inputs import (
     CreateCallReportInput,
@@ -47,9 +51,9 @@ _GONE = Kept((wrong("id", UserErrorCode.NOT_FOUND, "there is no such report, or 
 class KeptReports:
     """The definitions, runs and files of one database, and the scheduler that sees to them."""
 
-    def __init__(self, settings: ReportSettings, making: Making) -> None:
-        self.scheduler = Scheduler(settings, making)
-        self._settings, self._making = settings, making
+    def __init__(self, making: Making) -> None:
+        self.scheduler = Scheduler(making)
+        self._making = making
 
     async def close(self) -> None:
         await self.scheduler.close()
@@ -57,8 +61,9 @@ class KeptReports:
 
     def capabilities(self, asker: Asker) -> GatewayReports:
         types = [self._type(kind, asker) for kind in (*SUPPORTED, *NEVER)]
-        ways = ((DeliveryKind.MAIL, self._settings.mail),
-                (DeliveryKind.WEBHOOK, self._settings.webhooks))  # fmt: skip
+        settings = self._making.settings()
+        ways = ((DeliveryKind.MAIL, settings.mail),
+                (DeliveryKind.WEBHOOK, settings.webhooks))  # fmt: skip
         return GatewayReports(
             available=True,
             reason=None,
@@ -152,7 +157,7 @@ class KeptReports:
     # ------------------------------------------------------------ changes
 
     async def create(self, asker: Asker, given: CreateCallReportInput) -> Kept:
-        made, errors = rules.of_new(given, asker, self._settings)
+        made, errors = rules.of_new(given, asker, self._making.settings())
         if made is None:
             return Kept(tuple(errors))
         definition, id, now = made, uuid4().hex, self._making.timer.now()
@@ -166,7 +171,7 @@ class KeptReports:
                     return Kept((_CONFLICT,))
                 if known is not None:
                     return Kept((), known.report_id, _idempotency(key, known, repeated=True))
-            most = self._settings.max_reports
+            most = self._making.settings().max_reports
             if definitions.count(connection) >= most:
                 return Kept((wrong(None, UserErrorCode.TOO_MANY, f"there are {most} already"),))
             definitions.create(connection, id, definition, now)
@@ -185,7 +190,7 @@ class KeptReports:
         before = await self._one(asker, row)
         if before is None:
             return _GONE
-        made, errors = rules.of_change(before.definition, given, asker, self._settings)
+        made, errors = rules.of_change(before.definition, given, asker, self._making.settings())
         if made is None:
             return Kept(tuple(errors))
         definition, now = made, self._making.timer.now()
@@ -303,6 +308,21 @@ class KeptReports:
             lambda connection: runs.kept_files(connection, id=row)
         )
         return next((one for one in found if _sees_file(asker, one)), None)
+
+
+def keep_reports(
+    *,
+    signer: keys.Signer,
+    timer: Timer,
+    sources: Callable[[], Sources],
+    settings: Callable[[], ReportSettings],
+    server: Callable[[], ServerSettings],
+) -> KeptReports:
+    """What keeps reports where the settings say; ConfigError where nothing can be kept there"""
+    own = settings()
+    folder = prepare(own)
+    store = Store(url_of(None if own.database is None else own.database.reveal(), folder))
+    return KeptReports(Making(store, folder, signer, timer, sources, settings, server))
 
 
 _CONFLICT = wrong(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from graph.config import ReportSettings
 from graph.engine.kept import runs
 from graph.engine.run import Making
 from graph.observe import event, log
 
 
-async def clear(settings: ReportSettings, making: Making) -> list[str]:
+async def clear(making: Making) -> list[str]:
     """The ids of the files that were cleared away.
 
     The index forgets a file first: one that is told of is always there.
     """
+    settings = making.settings()
     oldest = making.timer.now() - timedelta(days=settings.retention_days)
     room = settings.retention_mb * 1_000_000
     doomed: list[str] = []

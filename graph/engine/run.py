@@ -48,15 +48,17 @@ class Lost(Exception):
 
 
 class Making(NamedTuple):
-    """What every run of a process needs."""
+    """What every run of a process needs. What may be replaced while the server runs is asked for
+    each time.
+    """
 
     store: Store
-    sources: Callable[[], Sources]
-    """as they are now: a server's may be replaced while it runs"""
+    folder: Path
     signer: keys.Signer
     timer: Timer
-    server: ServerSettings
-    folder: Path
+    sources: Callable[[], Sources]
+    settings: Callable[[], ReportSettings]
+    server: Callable[[], ServerSettings]
 
     @property
     def files(self) -> Path:
@@ -134,7 +136,7 @@ async def _make(run: KeptRun, making: Making, heart: _Heart) -> None:
         signer=making.signer,
         timer=making.timer,
         caller=caller,
-        max_groups=making.server.max_groups,
+        max_groups=making.server().max_groups,
         told=heart.told,
     )
     with Spool(making.folder) as spool:

@@ -12,7 +12,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from graph.config import ReportSettings
 from graph.engine import retention
 from graph.engine.deliver.courier import Courier
 from graph.engine.kept import runs
@@ -27,11 +26,10 @@ SWEEP_SECONDS = 600.0
 class Scheduler:
     """The loop of one process. `step` is one turn of it, to its end, for whoever has no loop."""
 
-    def __init__(self, settings: ReportSettings, making: Making) -> None:
+    def __init__(self, making: Making) -> None:
         self.making = making
         self.owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(6)}"
-        self._settings = settings
-        self._courier = Courier(settings, making, self.owner)
+        self._courier = Courier(making, self.owner)
         self._running: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
@@ -43,6 +41,11 @@ class Scheduler:
             asyncio.create_task(self._for_ever(self._deliver)),
             asyncio.create_task(self._for_ever(self._sweep, every=SWEEP_SECONDS)),
         ]
+
+    @property
+    def under_way(self) -> frozenset[asyncio.Task[None]]:
+        """The runs that this process is at"""
+        return frozenset(self._running)
 
     def wake(self) -> None:
         """There may be something to do before the next turn"""
@@ -84,7 +87,7 @@ class Scheduler:
 
     async def _turn(self) -> None:
         await self._make_due()
-        while len(self._running) < self._settings.max_concurrent_runs:
+        while len(self._running) < self.making.settings().max_concurrent_runs:
             run = await self._claim()
             if run is None:
                 return
@@ -97,7 +100,7 @@ class Scheduler:
             pass
 
     async def _make_due(self) -> None:
-        now, once = self.making.timer.now(), self._settings.missed == "once"
+        now, once = self.making.timer.now(), self.making.settings().missed == "once"
         while await self.making.store.write(
             lambda connection: runs.make_due(connection, now, missed_once=once)
         ):
@@ -130,4 +133,4 @@ class Scheduler:
 
     async def _sweep(self) -> None:
         await asyncio.to_thread(clear_parts, self.making.folder, self.making.timer.now())
-        await retention.clear(self._settings, self.making)
+        await retention.clear(self.making)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -21,10 +21,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 
 from graph.caller import LOOPBACK, Caller
-from graph.config import ServerSettings, Settings, read_file
-from graph.engine.gateway import KeptReports
-from graph.engine.run import Making, prepare
-from graph.engine.store import Store, url_of
+from graph.config import ReportSettings, ServerSettings, Settings, read_file
 from graph.errors import ConfigError, NotSignedIn, SignInUnavailable
 from graph.gather.keys import Signer
 from graph.gather.watch import Watches
@@ -57,6 +54,9 @@ from graph.transport.open import (
 from graph.transport.sharing import Alone, Sharing, Together
 from graph.transport.source import LiveSource
 from graph.types.source import SourceState
+
+if TYPE_CHECKING:
+    from graph.engine.gateway import KeptReports
 
 
 class Graph:
@@ -113,20 +113,23 @@ class Graph:
 
     def _kept_reports(self, settings: Settings) -> KeptReports | None:
         """What keeps the reports that this server runs itself, if it is to run any"""
-        own = settings.reports
-        if own is None:
+        if settings.reports is None:
             return None
-        url = None if own.database is None else own.database.reveal()
-        folder = prepare(own)
-        making = Making(
-            store=Store(url_of(url, folder)),
-            sources=lambda: self.sources,
+        # Whoever keeps no reports need not wait for the libraries of a database at every start.
+        from graph.engine.gateway import keep_reports
+
+        def own() -> ReportSettings:
+            reports = self.settings.reports
+            assert reports is not None, "whether reports are kept never changes"
+            return reports
+
+        return keep_reports(
             signer=self.signer,
             timer=self.timer,
-            server=settings.server,
-            folder=folder,
+            sources=lambda: self.sources,
+            settings=own,
+            server=lambda: self.settings.server,
         )
-        return KeptReports(own, making)
 
     def context(self, request: Request | WebSocket | None = None, caller: Caller = LOOPBACK
                 ) -> Context:  # fmt: skip
@@ -208,13 +211,18 @@ class Graph:
         gone = [live for id, live in before.live.items() if after.live.get(id) is not live]
         if gone:
             longest_ms = max(old.deadline_ms, old.stats_deadline_ms)
-            retiring = asyncio.create_task(self._retire(gone, longest_ms / 1000))
+            runs = () if self.reports is None else self.reports.scheduler.under_way
+            retiring = asyncio.create_task(self._retire(gone, longest_ms / 1000, runs))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, gone: Sequence[LiveSource], after_seconds: float) -> None:
+    async def _retire(
+        self, gone: Sequence[LiveSource], after_seconds: float, runs: Collection[asyncio.Task[None]]
+    ) -> None:
+        """Closes sources when nobody can use them any more, runs of reports included"""
         try:
             await self.timer.sleep(after_seconds)
+            await asyncio.gather(*map(asyncio.shield, runs), return_exceptions=True)
         finally:
             await asyncio.gather(*(live.close() for live in gone))
 

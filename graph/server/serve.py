@@ -149,12 +149,21 @@ _KEPT = "the configuration was not read anew, and the old one stays: %s"
 def changed(text: str, file: Path, old: Settings) -> Settings:
     """The settings of a file's text; ConfigError if they cannot follow the old ones"""
     new = config.parse(text, file)
-    fixed = [name for name in FIXED if getattr(new.server, name) != getattr(old.server, name)]
     if new.server.asks_who is not old.server.asks_who:
         raise ConfigError("whether callers sign in cannot change while the server runs; restart it")
+    if (new.reports is None) is not (old.reports is None):
+        raise ConfigError("whether it keeps reports cannot change while it runs; restart it")
+    fixed = [
+        f"{table}.{name}"
+        for table, own, before, names in (
+            ("server", new.server, old.server, FIXED),
+            ("reports", new.reports, old.reports, FIXED_OF_REPORTS),
+        )
+        for name in names
+        if getattr(own, name, None) != getattr(before, name, None)
+    ]
     if fixed:
-        names = ", ".join(f"server.{name}" for name in fixed)
-        raise ConfigError(f"{names} cannot change while the server runs; restart it")
+        raise ConfigError(f"{', '.join(fixed)} cannot change while the server runs; restart it")
     return new
 
 
@@ -163,6 +172,8 @@ FIXED: Sequence[str] = (
     "shared_url", "shared_timeout_ms", "federation",
 )  # fmt: skip
 """settings that what is open already depends on"""
+FIXED_OF_REPORTS: Sequence[str] = ("folder", "database")
+"""those of [reports]: where definitions and files are"""
 
 
 def _bracketed(host: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,22 @@ def test_without_a_table_of_reports_there_are_none_and_it_says_why() -> None:
             assert "[reports]" in about["reason"]
 
     run(work)
+
+
+_LOADED = """
+import sys
+from graph import cli, config
+from graph.server.app import Graph
+Graph(config.settings({"sources": []}, environment={}))
+print(*sorted({"sqlalchemy", "alembic", "smtplib"} & set(sys.modules)))
+"""
+
+
+def test_who_keeps_no_reports_does_not_wait_for_the_libraries_of_a_database() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _LOADED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.split() == []
 
 
 def test_reports_of_both_engines_stand_in_one_list_and_are_changed_and_destroyed_alike(

@@ -183,6 +183,34 @@ def test_what_cannot_change_while_it_runs_is_named(name: str, tmp_path: Path) ->
         changed(config.read(file), file, old)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ('folder = "a"', 'folder = "b"', r"reports\.folder cannot change"),
+        (
+            'folder = "a"',
+            'folder = "a"\ndatabase = "postgresql://h/n"',
+            r"reports\.database",
+        ),
+        ('folder = "a"', None, "whether it keeps reports cannot change"),
+        (None, 'folder = "a"', "whether it keeps reports cannot change"),
+    ],
+)
+def test_where_reports_are_kept_cannot_change_while_it_runs(
+    before: str | None, after: str | None, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "graph.toml"
+
+    def write_reports(table: str | None) -> None:
+        file.write_text("" if table is None else f"[reports]\n{table}\n")
+
+    write_reports(before)
+    old = config.load(file)
+    write_reports(after)
+    with pytest.raises(ConfigError, match=told):
+        changed(config.read(file), file, old)
+
+
 # ---------------------------------------------------------------- as a command
 
 

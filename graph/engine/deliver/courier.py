@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from graph.config import ReportSettings
 from graph.engine.definition import Mail
 from graph.engine.deliver import mail, webhook
 from graph.engine.deliver.message import Message, Undelivered
@@ -16,8 +15,8 @@ from graph.observe import log
 class Courier:
     """The deliveries that this process takes upon itself."""
 
-    def __init__(self, settings: ReportSettings, making: Making, owner: str) -> None:
-        self._settings, self._making, self._owner = settings, making, owner
+    def __init__(self, making: Making, owner: str) -> None:
+        self._making, self._owner = making, owner
 
     async def deliver_one(self) -> bool:
         """Delivers what has waited longest; False if nothing waits"""
@@ -45,7 +44,7 @@ class Courier:
 
     async def _deliver(self, delivery: KeptDelivery) -> None:
         message = await self._message(delivery)
-        target, settings = delivery.target, self._settings
+        target, settings = delivery.target, self._making.settings()
         if isinstance(target, Mail):
             if settings.mail is None or not mail.allowed(target.to, settings.mail):
                 raise Undelivered("this server sends no mail there (any more)", may_help=False)
@@ -66,7 +65,7 @@ class Courier:
         assert run.window is not None
         id = keys.write_id("completed", keys.GATEWAY, run.id, None)
         path = f"/reports/{id}/file"
-        public = self._settings.public_url
+        public = self._making.settings().public_url
         zone = definition.zone
         return Message(
             id=delivery.id,
