@@ -40,7 +40,7 @@ class Query(NamedTuple):
     """A query text, and the values of its variables."""
 
     text: str
-    variables: dict[str, bool]
+    variables: dict[str, Any]
 
 
 def query(schema: GraphQLSchema, root: str, random: Random) -> Query:

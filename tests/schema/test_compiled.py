@@ -21,8 +21,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph.config import settings as configured
 from graph.errors import SourceTimeout
+from graph.schema.arguments import Filter, First, Options, Unit
 from graph.schema.build import GraphSchema
 from graph.schema.compiled.executor import CompiledExecutor, compiling
+from graph.schema.context import Info
 from graph.schema.documents import Documents
 from graph.server.app import Graph, create_app
 from graph.sources import all_vendors
@@ -318,6 +320,76 @@ def test_the_product_answers_alike_with_and_without() -> None:
                 else:
                     assert not issubclass(executor, CompiledExecutor)
         assert answers[0] == answers[1]
+
+    run(work)
+
+
+@strawberry.type
+class Asked:
+    """A root that tells what its resolver was called with."""
+
+    @strawberry.field
+    async def asked(
+        self,
+        info: Info,
+        filter: Filter = None,
+        unit: Unit = CallUnit.CALL,
+        first: First = None,
+        options: Options = None,
+        ids: list[strawberry.ID] = strawberry.UNSET,
+    ) -> str:
+        return f"{info.field_name} {info.path.as_list()} {filter} {unit} {first} {options} {ids}"
+
+
+ASKING = compiling()
+ASKED = [
+    over(Silent(query=Asked, config=StrawberryConfig(scalar_map=SCALARS),
+                execution_context_class=executor))
+    for executor in (ASKING, None)
+]  # fmt: skip
+QUESTIONS = (
+    "{ asked }",
+    "{ asked(first: 3, ids: []) }",
+    "{ asked(first: null, unit: LEG, filter: null, ids: 7) }",
+    '{ asked(filter: {sources: "hq", direction: [INBOUND], talkSeconds: {min: 1}}) }',
+    '{ asked(filter: {since: "2026-03-01T00:00:00Z", perSource: [{source: "hq"}]}) }',
+    "{ asked(options: {explain: true, onPartial: FAIL}, ids: [1, null]) }",
+    '{ asked(filter: {since: "no moment"}, first: 3000000000) }',
+    "{ a: asked(first: 1) b: asked(first: 2) ...F } fragment F on Asked { c: asked(first: 3) }",
+    "query ($n: Int, $s: Boolean = true) { asked(first: $n) @include(if: $s) }",
+    "query ($n: Int = 4) { asked(filter: {talkSeconds: {min: $n}}) }",
+    "query ($n: [String!]) { asked(filter: {number: $n}) asked(filter: {number: $n}) }",
+    "query ($f: CallFilter, $o: AskOptions) { asked(filter: $f, options: $o) }",
+)
+VARIABLES: tuple[dict[str, Any], ...] = (
+    {},
+    {"n": 5},
+    {"n": ["*"], "s": False},
+    {"n": None, "f": {"sources": ["hq"]}, "o": {"dryRun": True}},
+    {"f": {"nothing": 1}},
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_resolver_is_always_called_as_strawberry_would_call_it(question: str) -> None:
+    for variables in VARIABLES * 2:  # whatever is kept must do for the next request, too
+        query = generated.Query(question, variables)
+        compiled, ordinary = (told(graph, query, None) for graph in ASKED)
+        assert compiled == ordinary
+
+
+def test_what_a_resolver_is_given_is_the_same_for_the_next_request() -> None:
+    text = (
+        '{ callRecords(first: 9, filter: {number: ["+*", "1*"], sources: ["yeastar", "portsip"], '
+        "talkSeconds: {max: 300}, direction: [INBOUND, OUTBOUND], perSource: []}, options: "
+        "{explain: false}) { nodes { id startedAt } } callLogs(last: 3) { nodes { id } } }"
+    )
+
+    async def work() -> None:
+        async with product("portsip", "yeastar") as api:
+            answers = [await api.good(text) for _ in range(3)]
+        assert answers[0]["callRecords"]["nodes"]
+        assert answers == answers[:1] * 3
 
     run(work)
 

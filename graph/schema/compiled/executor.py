@@ -1,7 +1,8 @@
 """Strawberry's execution context, with compiled selections where they will do.
 
-`Executor.complete_object_value` and `complete_list_value` are graphql-core's own steps and may
-change with its versions: `pyproject.toml` pins them, and `tests/schema/test_compiled.py` compares.
+`Executor.execute_field`, `complete_object_value` and `complete_list_value` are graphql-core's own
+steps and may change with its versions: `pyproject.toml` pins them, and
+`tests/schema/test_compiled.py` compares.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from graphql import (
+    GraphQLField,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -21,6 +23,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from graph.schema.compiled.arguments import Call, call_of
 from graph.schema.compiled.generate import function_of
 from graph.schema.compiled.shape import NotPlain, Shape, shape_of
 from graph.schema.documents import Document
@@ -62,6 +65,35 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             self.operation.operation is not OperationType.QUERY
             or self.abort_signal is not None
             or bool(manager and manager.middlewares)
+        )
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        document: Document | None = self.context_value.document
+        if path.prev is None and document is not None and not self._ordinary_only:
+            nodes = [detail.node for detail in field_details_list]
+            field = self.schema.get_field(parent_type, nodes[0].name.value)
+            if field is not None:
+                info = self.build_resolve_info(field, nodes, parent_type, path)
+                call = document.once(
+                    (Call, parent_type),
+                    nodes,
+                    self.variable_values.coerced,
+                    lambda: _call(field, info),
+                )
+                if call is not None:
+                    begun = call.begin(source, info)
+                    return self.complete_awaitable_value(
+                        field.type, field_details_list, info, path, begun, position_context
+                    )
+        return super().execute_field(
+            parent_type, source, field_details_list, path, position_context
         )
 
     def complete_object_value(
@@ -133,6 +165,13 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             return self.compiled.function_of(shape_of(self, kind, details))
         except NotPlain:
             return None
+
+
+def _call(field: GraphQLField, info: GraphQLResolveInfo[Any]) -> Call | None:
+    try:
+        return call_of(field, info)
+    except Exception:  # noqa: BLE001  # the ordinary executor meets it again, and tells
+        return None
 
 
 def compiling() -> type[CompiledExecutor]:
