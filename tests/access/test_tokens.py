@@ -12,9 +12,9 @@ import pytest
 
 from graph import cli
 from graph.caller import SCOPES
+from graph.cli.token import ends_at
 from graph.errors import ConfigError
 from graph.server import tokens
-from graph.server.token_command import ends_at
 from tests.access.asking import Guarded, codes, guarded
 from tests.reports.asking import CREATE, DESTROY, report
 from tests.support import NOW, run

@@ -18,7 +18,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +175,15 @@ def running(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ite
         made.process.wait(SECONDS)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+def free_port(in_a_row: int = 1) -> int:
+    """The first of so many ports that nobody listens at just now"""
+    while True:
+        with ExitStack() as stack, suppress(OSError):
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port: int = listener.getsockname()[1]
+            for n in range(1, in_a_row):
+                stack.enter_context(socket.create_server(("127.0.0.1", port + n)))
+            return port
 
 
 def listens(port: int) -> bool:
@@ -255,12 +260,12 @@ def write(path: Path, entries: list[dict[str, Any]], head: str = "") -> Path:
 
 
 def test_demo_answers_queries_over_five_vendors_and_stops_cleanly() -> None:
-    port = free_port()
-    with running("demo", "--port", str(port)) as demo:
+    with running("demo", "--port", "0") as demo:
         demo.said("out", "Ctrl-C ends it")
         shown = demo.text("out")
-        address = f"http://127.0.0.1:{port}/graphql"
-        assert f"Open {address} in a browser" in shown
+        opened = re.search(r"Open (http://127\.0\.0\.1:(\d+)/graphql) in a browser", shown)
+        assert opened is not None
+        address, port = opened[1], opened[2]
         assert len(ports(shown)) == 6
         assert all(
             re.search(rf"^  {name} +http://", shown, re.MULTILINE) for name in vendor_names()
@@ -312,7 +317,7 @@ def test_simulate_prints_a_configuration_of_what_it_runs(simulated: str) -> None
 
 
 def test_simulate_plays_faults_and_given_entries_of_chosen_vendors(folder: Path, here: Cli) -> None:
-    port = free_port()
+    port = free_port(2)
     faults = folder / "faults.toml"
     faults.write_text(
         '[[faults]]\nvendor = "voicenter"\nkind = "status"\nstatus = 503\ntimes = 0\n'
@@ -680,6 +685,41 @@ def test_a_port_in_use_is_named_in_one_line(
     assert (done.code, done.out) == (2, "")
     told = f"cdr-graph: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     assert done.told == told
+
+
+def test_insecure_listens_everywhere_and_says_loudly_what_that_means(
+    tmp_path: Path, here: Cli
+) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        where = ("--config", GOOD(tmp_path), "--host", "0.0.0.0", "--port", str(port))
+        done = here("serve", *where, "--insecure")
+    warning, refusal = done.told.splitlines()
+    assert "WARNING" in warning
+    assert "--insecure: nobody has to sign in" in warning
+    assert f"everybody who reaches 0.0.0.0:{port} reads every call" in warning
+    # It is only the port that keeps it from listening there.
+    assert refusal == f"cdr-graph: cannot listen on 0.0.0.0:{port}: Address already in use"
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    code = (
+        "import sys; from graph.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    heavy = {"strawberry", "graphql", "starlette", "uvicorn", "httpx", "aiohttp", "sqlalchemy"}
+    for arguments in (["--version"], ["--help"], ["token", "list", "--tokens-file", "nowhere"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert not heavy & set(done.stdout.splitlines()[-1].split()), arguments
 
 
 @pytest.mark.parametrize(

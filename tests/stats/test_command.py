@@ -154,7 +154,7 @@ def test_no_source_that_answers_is_exit_code_1(
 
 
 def test_moments_are_read_as_people_write_them() -> None:
-    from graph.server.figures import when
+    from graph.cli.stats import when
 
     now, zone = datetime(2026, 3, 4, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin")
     assert when("--since", "2026-03-01", now, zone) == datetime(2026, 2, 28, 23, tzinfo=UTC)

@@ -17,6 +17,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own commands: new, list, revoke"""
+    parser.description = "Makes, lists and revokes tokens. The tokens file holds their hashes only."
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     new = commands.add_parser(
@@ -44,18 +45,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--expires", metavar="WHEN", help="when it ends: 90d, 12h, or 2027-01-31 (default: never)"
     )
-    new.set_defaults(run=_new)
+    new.set_defaults(act=_new)
 
     listed = commands.add_parser("list", help="show the tokens' names and rights")
     _files(listed)
-    listed.set_defaults(run=_list)
+    listed.set_defaults(act=_list)
 
     revoke = commands.add_parser(
         "revoke", help="take a token back; running servers refuse it from then on"
     )
     _files(revoke)
     revoke.add_argument("--name", required=True, help="whose token")
-    revoke.set_defaults(run=_revoke)
+    revoke.set_defaults(act=_revoke)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Does what is wanted of the tokens file"""
+    code: int = given.act(given)
+    return code
 
 
 def _files(parser: argparse.ArgumentParser) -> None:

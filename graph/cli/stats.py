@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
 import shutil
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from graph.config import Settings
+from graph import config
+from graph.cli.arguments import add_config
 from graph.errors import BadUserInput, ConfigError
 from graph.observe import system_timer
 from graph.server.app import Graph
@@ -24,18 +26,36 @@ from graph.types.stats import StatsKey
 WHEN = "a date (2026-03-01), a moment (2026-03-01T08:00), or 7d, 24h, 90m ago"
 
 
-def run(
-    settings: Settings,
-    *,
-    since: str,
-    until: str | None,
-    group_by: str,
-    time_zone: str,
-    page: Path | None,
-) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes"""
+    parser.description = (
+        "Counts the calls of a window over the configured sources, prints a table with bars, and "
+        "with --html writes a page with charts that needs no network. Exit code 1 if the figures "
+        "are partial or there are none."
+    )
+    add_config(parser)
+    parser.add_argument(
+        "--since", required=True, metavar="WHEN", help=f"the window's start: {WHEN}"
+    )
+    parser.add_argument("--until", metavar="WHEN", help="the window's end (default: now)")
+    parser.add_argument(
+        "--group-by",
+        default="day",
+        metavar="KEYS",
+        help="keys with commas between them, e.g. day or source,direction (default day); of "
+        + ", ".join(key.name.lower() for key in StatsKey),
+    )
+    parser.add_argument(
+        "--time-zone", default="UTC", metavar="ZONE", help="e.g. Europe/Berlin (default UTC)"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
+
+
+def run(given: argparse.Namespace) -> int:
     """Prints the figures, and writes the page if wanted; 1 if they are partial or there are none"""
-    zone = _zone(time_zone)
-    keys = [_key(name.strip()) for name in group_by.split(",") if name.strip()]
+    settings = config.load(given.config)
+    zone = _zone(given.time_zone)
+    keys = [_key(name.strip()) for name in given.group_by.split(",") if name.strip()]
     columns = shutil.get_terminal_size((120, 24)).columns
     meter = chart.ProgressBar(columns) if sys.stderr.isatty() else None
 
@@ -47,13 +67,13 @@ def run(
     timer = system_timer()
     now = timer.now()
     window = {
-        "since": when("--since", since, now, zone),
-        "until": now if until is None else when("--until", until, now, zone),
+        "since": when("--since", given.since, now, zone),
+        "until": now if given.until is None else when("--until", given.until, now, zone),
     }
     variables = {
         "filter": {name: moment.isoformat() for name, moment in window.items()},
         "groupBy": keys,
-        "timeZone": time_zone,
+        "timeZone": given.time_zone,
     }
 
     async def answered() -> dict[str, Any]:
@@ -72,12 +92,12 @@ def run(
         return 1
     stats = answer["data"]["stats"]
     print(chart.table(stats, columns))
-    if page is not None:
+    if given.html is not None:
         try:
-            page.write_text(html(stats), encoding="utf-8")
+            given.html.write_text(html(stats), encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"cannot write {page}: {error.strerror}") from None
-        print(f"\nCharts: {page.resolve().as_uri()}")
+            raise ConfigError(f"cannot write {given.html}: {error.strerror}") from None
+        print(f"\nCharts: {given.html.resolve().as_uri()}")
     return 0 if stats["complete"] else 1
 
 
