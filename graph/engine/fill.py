@@ -33,6 +33,7 @@ from graph.transport.open import Sources
 from graph.types.answer import Outcome
 from graph.types.call import CallUnit
 from graph.types.inputs import AskOptions, CallFilter, OnPartial
+from graph.types.stats import StatsKey
 
 PAGE_ROWS = 2000
 """what a source is asked for at first; it grows as the source is read on"""
@@ -166,8 +167,7 @@ class Filling:
     # ------------------------------------------------------------ figures
 
     async def _figures(self, table: FigureTable, *, main: bool) -> None:
-        heads = [Column(key.name.lower(), key.name.replace("_", " ").capitalize(), Kind.TEXT)
-                 for key in table.keys]  # fmt: skip
+        heads = [_head(key) for key in table.keys]
         if table.slice_title is not None:
             heads = [Column(table.slice_title.lower(), table.slice_title, Kind.TEXT)]
         columns = [*heads, *(one.column for one in table.columns)]
@@ -224,6 +224,11 @@ class Filling:
             if not table.drop_unnamed:
                 spooled.total = ["All", *[None] * (len(table.keys) - 1), *figures(got)]
         await self._was(got.outcomes, main=main)
+
+
+def _head(key: StatsKey) -> Column:
+    kind = Kind.TIME if key in TIME_KEYS else Kind.TEXT
+    return Column(key.name.lower(), key.name.replace("_", " ").capitalize(), kind)
 
 
 def _groups(

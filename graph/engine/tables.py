@@ -26,6 +26,8 @@ class Kind(Enum):
     """How a column's values are written"""
 
     TEXT = "text"
+    TIME = "time"
+    """a day, an hour of the day, … by which figures are grouped"""
     MOMENT = "moment"
     INTEGER = "integer"
     SECONDS = "seconds"
@@ -153,7 +155,10 @@ _SPEED = _figure(
     "average_speed_of_answer_seconds", "Speed of answer", Kind.NUMBER, "average_speed_of_answer"
 )
 _SEIZURE = _figure("answer_seizure_ratio", "Answered share", Kind.RATIO)
-_DRAWN = ("answered", "abandoned", "unanswered")
+_MAILBOX = _figure("voicemail", "Mailbox")
+_BUSY = _figure("busy", "Busy")
+_FAILED = _figure("failed", "Failed")
+_DRAWN = ("answered", "voicemail", "abandoned", "unanswered", "busy", "failed")
 
 
 def _abandon_rate(looks: Looks) -> FigureColumn:
@@ -185,7 +190,7 @@ def within_seconds(looks: Looks) -> int:
 def _overview(filter: CallFilter) -> FigureTable:
     return FigureTable(
         title="By day",
-        columns=(_OFFERED, _ANSWERED, _ABANDONED, _UNANSWERED, _TALK),
+        columns=(_OFFERED, _ANSWERED, _MAILBOX, _ABANDONED, _UNANSWERED, _BUSY, _FAILED, _TALK),
         slices=((None, filter),),
         keys=(StatsKey.DAY,),
         chart=_DRAWN,
@@ -249,9 +254,8 @@ def _performance(definition: Definition) -> Blueprint:
 
 def _detailed(definition: Definition) -> Blueprint:
     looks, filter = definition.looks, _queues(definition)
-    columns = (_OFFERED, _ANSWERED, _ABANDONED, _UNANSWERED, _figure("busy", "Busy"),
-               _figure("failed", "Failed"), _figure("voicemail", "Mailbox"), _abandon_rate(looks),
-               _SPEED, _AVERAGE_TALK, _TALK, _WAITING)  # fmt: skip
+    columns = (_OFFERED, _ANSWERED, _MAILBOX, _ABANDONED, _UNANSWERED, _BUSY, _FAILED,
+               _abandon_rate(looks), _SPEED, _AVERAGE_TALK, _TALK, _WAITING)  # fmt: skip
     return Blueprint(
         (
             _by_queue("By queue and day", columns, filter, StatsKey.DAY),

@@ -62,8 +62,16 @@ def visit(browser: Chromium, base: str) -> None:
 
 
 def run(browser: Chromium, field: str, id: str = "") -> Any:
-    """Types a step, executes it, and gives the data of the answer that the page shows"""
-    words = (STEPS[field] % id if id else STEPS[field]).split()
+    """Takes a step, and gives the data of its answer"""
+    return execute(browser, STEPS[field] % id if id else STEPS[field], field)
+
+
+def execute(browser: Chromium, text: str, field: str) -> Any:
+    """Types an operation, executes it, and gives the data that the page shows once it has `field`.
+
+    The second word of the text is the operation's name.
+    """
+    words = text.split()
     # In one line: the editor would close the braces of an unfinished one by itself.
     rewrite(browser, " ".join(words), name=words[1])
     browser.click(EXECUTE)
@@ -84,11 +92,12 @@ def run(browser: Chromium, field: str, id: str = "") -> Any:
     return answer["data"]
 
 
-def picture(browser: Chromium, name: str) -> None:
-    """Keeps a picture of the page where somebody wants to look at it"""
+def picture(browser: Chromium, name: str, *, as_shown: bool = False) -> None:
+    """Keeps a picture of the page where somebody wants to look at it, in a window of usual size"""
     folder = os.environ.get("CDR_GRAPH_PICTURES")
     if folder:
-        browser._call("Emulation.clearDeviceMetricsOverride", {})
+        if not as_shown:
+            browser._call("Emulation.clearDeviceMetricsOverride", {})
         browser.screenshot(Path(folder) / f"reports-{name}.png")
 
 

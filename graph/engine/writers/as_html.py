@@ -40,10 +40,11 @@ th { background: var(--tint); font-weight: 600; color: var(--soft); position: st
 td.n, th.n { text-align: right; } tfoot td { font-weight: 600; background: var(--tint);
   border-bottom: 0; } tbody tr:last-child td { border-bottom: 0; }
 tfoot td { border-top: 1px solid var(--line); }
-svg { display: block; max-width: 100%; height: auto; margin: .4rem 0 1rem; }
+.chart { overflow-x: auto; margin: .4rem 0 1rem; }
+svg { display: block; width: 100%; min-width: 42rem; height: auto; }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 svg .axis { stroke: var(--line); }
-@media print { body { max-width: none; padding: 0; } .wide { overflow: visible; } }
+@media print { body { max-width: none; padding: 0; } .wide, .chart { overflow: visible; } }
 """
 
 
@@ -121,7 +122,7 @@ def _row(row: Sequence[Any], kinds: Sequence[Kind]) -> str:
 
 
 def _class(kind: Kind) -> str:
-    return "" if kind in (Kind.TEXT, Kind.MOMENT) else ' class="n"'
+    return "" if kind in (Kind.TEXT, Kind.TIME, Kind.MOMENT) else ' class="n"'
 
 
 def shown(value: Any, kind: Kind) -> str:
