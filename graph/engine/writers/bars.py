@@ -60,7 +60,8 @@ def drawn(table: SpooledTable) -> str:
     high, marks = (_standing if standing else _lying)(bars, parts)
     svg = (
         f'<div class="chart"><svg viewBox="0 0 {_WIDTH} {high}" role="img" '
-        f'aria-label="{escape(table.title)}">\n{_legend(parts, _LEFT if standing else _NAMES)}{"".join(marks)}</svg></div>\n'
+        f'aria-label="{escape(table.title)}">\n'
+        f"{_legend(parts, _LEFT if standing else _NAMES)}{''.join(marks)}</svg></div>\n"
     )
     if len(every) > most:
         svg += f'<p class="soft">The chart shows the {most} largest of {len(every):,}.</p>\n'
