@@ -178,13 +178,14 @@ class SourceMetrics:
         self._requests = requests
         self._by_state: dict[str, Counter] = {}
         self._id = source_id
-        self.seconds, self.bytes, self.retries = seconds, received_bytes, retries
+        self._seconds, self._bytes, self.retries = seconds, received_bytes, retries
         self.busy, self.queue, self.resting = busy, queue, resting
 
-    def ended(self, state: str, seconds: float) -> None:
+    def ended(self, state: str, seconds: float, received_bytes: int) -> None:
         """Counts a request that was sent; `state` is OK or that of a SourceError"""
         known = self._by_state.get(state)
         if known is None:
             known = self._by_state[state] = self._requests.labels(self._id, state)
         known.inc()
-        self.seconds.observe(seconds)
+        self._seconds.observe(seconds)
+        self._bytes.inc(received_bytes)

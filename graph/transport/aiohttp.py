@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from graph.errors import ConfigError
+from graph.errors import ConfigError, SourceError
 from graph.sources.contract import Kind, Reply, Request
 from graph.transport.http import (
     AS_IT_IS,
@@ -53,19 +53,21 @@ class AiohttpTransport:
     async def send(self, request: Request, *, timeout: float, max_bytes: int) -> Reply:
         writes = request.kind is Kind.WRITE
         session = self._fresh if writes else self._kept
-        with _told(timeout):
-            incoming = await _sent(
-                session, self._base_url, request, timeout, CLOSING if writes else ()
-            )
-            async with incoming:
+        closing = CLOSING if writes else ()
+        try:
+            async with await _sent(session, self._base_url, request, timeout, closing) as incoming:
                 headers = by_name(incoming.raw_headers)
-                body = await whole(incoming.content.iter_any(), headers, max_bytes)
+                body = await whole(incoming.content.readany, headers, max_bytes)
+        except aiohttp.ClientError as error:
+            raise _told(error, timeout) from None
         return Reply(incoming.status, headers, body)
 
     @asynccontextmanager
     async def stream(self, request: Request, *, timeout: float) -> AsyncIterator[Streamed]:
-        with _told(timeout):
+        try:
             incoming = await _sent(self._kept, self._root, request, timeout, AS_IT_IS)
+        except aiohttp.ClientError as error:
+            raise _told(error, timeout) from None
         async with incoming, aclosing(_parts(incoming, timeout)) as parts:
             yield Streamed(incoming.status, by_name(incoming.raw_headers), parts)
 
@@ -137,25 +139,26 @@ async def _sent(
     )
 
 
-@contextmanager
-def _told(timeout: float) -> Iterator[None]:
-    """Turns aiohttp's errors into ours; they tell whether anything was sent"""
-    try:
-        yield
-    except aiohttp.ServerTimeoutError as error:
-        sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
-        raise timed_out(timeout, error, sent=sent) from None
-    except aiohttp.ServerDisconnectedError:
-        raise unanswered() from None
-    except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-        raise not_connected(error, sent=False) from None
-    except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError):
-        raise broken_off() from None
-    except aiohttp.ClientError as error:
-        raise not_connected(error, sent=True) from None
+def _told(error: aiohttp.ClientError, timeout: float) -> SourceError:
+    """aiohttp's error as one of ours; it tells whether anything was sent"""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return timed_out(timeout, error, sent=False)
+        case aiohttp.ServerTimeoutError():
+            return timed_out(timeout, error, sent=True)
+        case aiohttp.ServerDisconnectedError():
+            return unanswered()
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            return not_connected(error, sent=False)
+        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
+            return broken_off()
+        case _:
+            return not_connected(error, sent=True)
 
 
 async def _parts(reply: aiohttp.ClientResponse, timeout: float) -> AsyncGenerator[bytes, None]:
-    with _told(timeout):
+    try:
         async for part in reply.content.iter_any():
             yield part
+    except aiohttp.ClientError as error:
+        raise _told(error, timeout) from None

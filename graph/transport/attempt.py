@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import msgspec
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
 
 from graph import spans
 from graph.errors import SourceError, SourceThrottled, SourceTimeout, SourceUnavailable
@@ -20,19 +19,56 @@ _ABANDONED = "ABANDONED"
 """the state of a request whose answer nobody waited for"""
 
 
-class Attempt(msgspec.Struct):
-    """What came of it so far. `failed` None: nothing can be said of the source's health."""
+class Attempt:
+    """What came of it so far, told when it ends. `failed` None: nothing can be said of the
+    source's health.
+    """
 
-    failed: bool | None = None
-    state: str = _ABANDONED
-    status: int | None = None
-    bytes: int = 0
+    def __init__(self, attempts: Attempts, span: AbstractContextManager[Any]) -> None:
+        self._attempts = attempts
+        self._span = span
+        self._began = attempts.timer.monotonic()
+        self.failed: bool | None = None
+        self.state = _ABANDONED
+        self.status: int | None = None
+        self.bytes = 0
 
     def answered(self, reply: Reply, verdict: object, *, slow: bool) -> None:
         """A whole reply came, and this is what it means"""
         self.status, self.bytes = reply.status, len(reply.body)
         self.state = verdict.state if isinstance(verdict, SourceError) else "OK"
         self.failed = slow or isinstance(verdict, SICK)
+
+    def __enter__(self) -> Self:
+        self._attempts.breaker.enter()
+        self._attempts.metrics.busy.inc()
+        self._told = self._span.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, SourceError):
+            self.failed, self.state = isinstance(error, SICK), error.state
+        breaker, metrics = self._attempts.breaker, self._attempts.metrics
+        was_open = breaker.open
+        breaker.leave(failed=self.failed)
+        if breaker.open is not was_open:
+            metrics.resting.set(breaker.open)
+        metrics.busy.dec()
+        metrics.ended(self.state, self._attempts.timer.monotonic() - self._began, self.bytes)
+        spans.tell(
+            self._told,
+            {
+                "cdr_graph.state": self.state,
+                "http.response.status_code": self.status or 0,
+                "http.response.body.size": self.bytes,
+            },
+        )
+        self._span.__exit__(kind, error, traceback)
 
 
 class Attempts:
@@ -43,42 +79,19 @@ class Attempts:
     ) -> None:
         self._source_id = source_id
         self._vendor = vendor
-        self._breaker = breaker
-        self._metrics = metrics
-        self._timer = timer
+        self.breaker = breaker
+        self.metrics = metrics
+        self.timer = timer
+        metrics.resting.set(breaker.open)
 
-    @contextmanager
-    def one(self, request: Request) -> Iterator[Attempt]:
-        """Raises SourceResting before, or whatever sending raises"""
-        self._breaker.enter()
-        metrics = self._metrics
-        attempt = Attempt()
-        began = self._timer.monotonic()
-        metrics.busy.inc()
-        with spans.request(
+    def one(self, request: Request) -> Attempt:
+        """Entering it raises SourceResting; within it stands whatever sending raises"""
+        span = spans.request(
             f"{self._vendor} {request.method}",
             {
                 "cdr_graph.source": self._source_id,
                 "cdr_graph.kind": request.kind.value,
                 "http.request.method": request.method,
             },
-        ) as span:
-            try:
-                yield attempt
-            except SourceError as error:
-                attempt.failed, attempt.state = isinstance(error, SICK), error.state
-                raise
-            finally:
-                self._breaker.leave(failed=attempt.failed)
-                metrics.busy.dec()
-                metrics.ended(attempt.state, self._timer.monotonic() - began)
-                metrics.bytes.inc(attempt.bytes)
-                metrics.resting.set(self._breaker.open)
-                spans.tell(
-                    span,
-                    {
-                        "cdr_graph.state": attempt.state,
-                        "http.response.status_code": attempt.status or 0,
-                        "http.response.body.size": attempt.bytes,
-                    },
-                )
+        )
+        return Attempt(self, span)

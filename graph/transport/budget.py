@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from graph.errors import SourceOverBudget
 from graph.metrics import SourceMetrics
 from graph.observe import Timer, Trace
@@ -30,18 +27,11 @@ class Budget:
         """The vendor wants no request for so long."""
         self._not_before = max(self._not_before, self._timer.monotonic() + seconds)
 
-    @asynccontextmanager
-    async def slot(self, trace: Trace) -> AsyncIterator[None]:
-        """A turn: waits for rate and slot, or raises SourceOverBudget if the deadline is nearer."""
-        with self._metrics.queue.track_inprogress():
-            holder = await self._turn(trace)
-        try:
-            yield
-        finally:
-            await self._slots.release(holder)
+    async def enter(self, trace: Trace) -> str:
+        """The slot, by its holder, once rate and slots allow the request; it must be left again.
 
-    async def _turn(self, trace: Trace) -> str:
-        """The slot, by its holder, once rate and slot allow the request"""
+        Raises SourceOverBudget if the deadline is nearer.
+        """
         remaining = max(0.0, trace.remaining_seconds)
         pause = self._not_before - self._timer.monotonic()
         if pause > remaining:
@@ -50,14 +40,22 @@ class Budget:
         if wait > remaining:
             raise self._too_late(wait)
         if max(wait, pause) > 0:
-            await self._timer.sleep(max(wait, pause))
-        holder = await self._slots.acquire(trace.remaining_seconds)
+            with self._metrics.queue.track_inprogress():
+                await self._timer.sleep(max(wait, pause))
+        holder = await self._slots.acquire(0.0)
+        if holder is None:
+            with self._metrics.queue.track_inprogress():
+                holder = await self._slots.acquire(trace.remaining_seconds)
         if holder is None:
             raise SourceOverBudget(
                 "deadline",
                 f"all {self._slots.most} slots (max_concurrency) stayed in use until the deadline",
             )
         return holder
+
+    async def leave(self, holder: str) -> None:
+        """Gives the slot to the next one"""
+        await self._slots.release(holder)
 
     def _too_late(self, wait: float) -> SourceOverBudget:
         return SourceOverBudget(

@@ -10,12 +10,21 @@ import asyncio
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import httpx
 
@@ -105,7 +114,7 @@ def target(base: str, request: Request) -> str:
     try:
         address = base + quote(request.path, safe=_IN_PATH)
         if request.params:
-            address += ("&" if "?" in address else "?") + urlencode(request.params)
+            address += ("&" if "?" in address else "?") + _form(request.params)
     except UnicodeEncodeError:
         raise _cannot_be_carried() from None
     if len(address) > _LONGEST_ADDRESS or not all(
@@ -113,6 +122,15 @@ def target(base: str, request: Request) -> str:
     ):
         raise _cannot_be_carried()
     return address
+
+
+_ESCAPES = str.maketrans({chr(n): quote_plus(chr(n)) for n in range(128)})
+
+
+def _form(params: Sequence[tuple[str, str]]) -> str:
+    """The same as `urlencode`, a tenth of whose time is enough where all is ASCII"""
+    text = "&".join([f"{n.translate(_ESCAPES)}={v.translate(_ESCAPES)}" for n, v in params])
+    return text if text.isascii() else urlencode(params)
 
 
 def _cannot_be_carried() -> SourceRejected:
@@ -128,14 +146,19 @@ def by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     return named
 
 
-async def whole(parts: AsyncIterator[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:
-    """The body of a reply, unpacked; SourceMalformed if it is too large or cannot be unpacked"""
+async def whole(
+    read: Callable[[], Awaitable[bytes]], headers: Mapping[str, str], max_bytes: int
+) -> bytes:
+    """The body of a reply, unpacked; SourceMalformed if it is too large or cannot be unpacked.
+
+    `read` gives what has come; nothing at the end.
+    """
     told = headers.get("content-length", "")
     if told.isdigit() and int(told) > max_bytes:
         raise _too_large(max_bytes)
     came: list[bytes] = []
     size = 0
-    async for part in parts:
+    while part := await read():
         size += len(part)
         if size > max_bytes:
             raise _too_large(max_bytes)
@@ -234,7 +257,8 @@ class HttpxTransport:
             incoming = await client.send(outgoing, stream=True)
             try:
                 headers = by_name(incoming.headers.raw)
-                body = await whole(incoming.aiter_raw(), headers, max_bytes)
+                raw = incoming.aiter_raw()
+                body = await whole(lambda: anext(raw, b""), headers, max_bytes)
             finally:
                 await incoming.aclose()
         return Reply(incoming.status_code, headers, body)

@@ -102,8 +102,10 @@ class OwnSlots:
         if not self._free.locked():
             await self._free.acquire()
             return ""
+        if wait_at_most <= 0:
+            return None
         try:
-            async with asyncio.timeout(max(0.0, wait_at_most)):
+            async with asyncio.timeout(wait_at_most):
                 await self._free.acquire()
         except TimeoutError:
             return None

@@ -219,9 +219,12 @@ class LiveSource:
         while True:
             token = await (self._tokens.renew(stale) if renewed else self._tokens.get())
             signed = self.manifest.auth.sign(self.site, request, token)
-            async with self.budget.slot(trace):
+            slot = await self.budget.enter(trace)
+            try:
                 sending.under_way = True
                 verdict, reply = await self._watched(signed, request)
+            finally:
+                await self.budget.leave(slot)
             if verdict is None:
                 return reply
             if isinstance(verdict, SourceError):
@@ -289,7 +292,8 @@ class LiveSource:
             shared=False,
         )
         opened = self._transport.stream(signed, timeout=self.timeout_seconds)
-        async with self.budget.slot(trace):
+        slot = await self.budget.enter(trace)
+        try:
             with self._attempts.one(signed) as attempt:
                 seen.notes.append(note)
                 seen.requests += 1
@@ -305,6 +309,8 @@ class LiveSource:
                     raise
                 attempt.status, attempt.failed = got.status, got.status >= 500
                 attempt.state = "UNAVAILABLE" if attempt.failed else "OK"
+        finally:
+            await self.budget.leave(slot)
         note.status, note.elapsed_ms = got.status, trace.elapsed_ms() - note.started_ms
         try:
             yield got

@@ -37,7 +37,8 @@ class TokenKeeper:
         self._slots = slots
         self._holder = secrets.token_hex(8)
         self._token: Token | None = None
-        self._expires = float("inf")
+        self._good_until = 0.0
+        """of the token, or of the knowledge that none is needed"""
         self._refusal: SourceRefused | None = None
         self._work: asyncio.Task[Token | None] | None = None
 
@@ -45,14 +46,14 @@ class TokenKeeper:
         """A token that is good for now; None where the vendor needs none"""
         if self._refusal is not None:
             raise self._refusal
-        if self._token is not None and self._timer.monotonic() < self._expires:
+        if self._timer.monotonic() < self._good_until:
             return self._token
         return await self._share()
 
     async def renew(self, stale: Token | None) -> Token | None:
         """Another token than `stale`, which the vendor no longer takes"""
         if self._token is stale:
-            self._expires = 0.0
+            self._good_until = 0.0
         return await self.get()
 
     async def release(self) -> None:
@@ -62,7 +63,7 @@ class TokenKeeper:
         if self._token is None:
             return
         request = self._auth.sign_out(self._site, self._token)
-        self._token = None
+        self._token, self._good_until = None, 0.0
         if request is not None:
             try:
                 await self._carry(request)
@@ -84,9 +85,9 @@ class TokenKeeper:
             self._refusal = refusal
             raise
         self._token = token
+        self._good_until = float("inf") if token is None else self._end(token)
         if token is not None:
             self._site.facts.update(token.facts)
-            self._expires = self._end(token)
             await self._hold(token.lifetime_seconds or _SIGN_IN_SECONDS)
         return token
 

@@ -9,9 +9,12 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graph.errors import (
     ConfigError,
@@ -23,7 +26,7 @@ from graph.errors import (
 )
 from graph.sources.contract import Kind, Reply, Request
 from graph.transport.aiohttp import AiohttpTransport
-from graph.transport.http import HttpxTransport, Transport
+from graph.transport.http import HttpxTransport, Transport, target
 from graph.transport.open import carrier as production
 from tests.support import run
 from tests.transport.listening import CARRIERS, Listener, listening, reply, results
@@ -67,6 +70,15 @@ def test_all_carriers_ask_in_the_same_words(request_: Request) -> None:
     # Keeping the connection is what HTTP/1.1 does anyhow; httpx says so all the same.
     plain = [(first, [x for x in rest if x != b"connection: keep-alive"]) for first, rest in said]
     assert plain[0] == plain[1]
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1).map(tuple))
+def test_parameters_are_written_as_those_of_a_form(params: tuple[tuple[str, str], ...]) -> None:
+    address = target("http://here", Request("GET", "/", params))
+    assert address == "http://here/?" + urlencode(params)
 
 
 @each_carrier

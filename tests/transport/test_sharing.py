@@ -253,10 +253,11 @@ def test_a_slot_that_nobody_gives_back_is_told_at_the_deadline() -> None:
         async with product({"vendor": "portsip", "max_concurrency": 1}, count=5) as api:
             live = api.graph.sources.live["portsip"]
             trace = api.graph.context().trace()
-            async with live.budget.slot(trace):
-                api.clock.advance(9)
-                with pytest.raises(SourceOverBudget):
-                    async with live.budget.slot(trace):
-                        raise AssertionError("there is but one")
+            slot = await live.budget.enter(trace)
+            api.clock.advance(9)
+            with pytest.raises(SourceOverBudget):
+                await live.budget.enter(trace)
+            await live.budget.leave(slot)
+            await live.budget.leave(await live.budget.enter(api.graph.context().trace()))
 
     run(work)
