@@ -32,6 +32,7 @@ class Scheduler:
         self._courier = Courier(making, self.owner)
         self._running: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._errand: asyncio.Future[bool] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -52,12 +53,15 @@ class Scheduler:
         self._wake.set()
 
     async def close(self) -> None:
-        """Ends the loop. Runs under way are handed back, for another process to begin at once."""
+        """Ends the loop. Runs under way are handed back, for another process to begin at once; a
+        delivery under way is seen through, so that nobody makes it once more.
+        """
         self._stopping = True
         tasks = [*self._loops, *self._running]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        errand = [] if self._errand is None else [self._errand]
+        await asyncio.gather(*tasks, *errand, return_exceptions=True)
 
     async def step(self) -> int:
         """Does all that is due now, and says how many runs were made"""
@@ -96,8 +100,10 @@ class Scheduler:
             task.add_done_callback(self._done)
 
     async def _deliver(self) -> None:
-        while await self._courier.deliver_one():
-            pass
+        went = True
+        while went:
+            self._errand = asyncio.ensure_future(self._courier.deliver_one())
+            went = await asyncio.shield(self._errand)
 
     async def _make_due(self) -> None:
         now, once = self.making.timer.now(), self.making.settings().missed == "once"

@@ -179,7 +179,9 @@ class CallReportFilterInput:
 class MailDeliveryInput:
     to: str = strawberry.field(description="The address, in a domain that the server allows.")
     attach: bool = strawberry.field(
-        default=False, description="With the file in it, if it is not too large; else a link."
+        default=False,
+        description="With the file in it, if it is not too large; else a link. Where callers sign "
+        "in to the server, the link alone opens nothing: it takes a token, too.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from threading import Event
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -73,9 +75,14 @@ def mailbox() -> Iterator[tuple[Mailbox, dict[str, Any]]]:
 
 
 class Hook:
-    """The messages that were taken, by their ids; `statuses` are answered first."""
+    """The messages that were taken, by their ids; `statuses` are answered first.
+
+    While `open` is not set nobody is answered.
+    """
 
     def __init__(self) -> None:
+        self.open = Event()
+        self.open.set()
         self.taken: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.statuses: list[int] = []
@@ -86,6 +93,7 @@ class Hook:
         mac = hmac.new(SECRET.encode(), signed.encode() + body, hashlib.sha256).digest()
         assert request.headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
         self.ids.append(request.headers["webhook-id"])
+        await asyncio.to_thread(self.open.wait, 30)
         if self.statuses:
             return Response(status_code=self.statuses.pop(0), headers={"location": "/elsewhere"})
         self.taken.append(json.loads(body))

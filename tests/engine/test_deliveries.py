@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,10 @@ from graph.config import WebhookSettings
 from graph.engine.deliver import webhook
 from graph.engine.deliver.message import Message, Undelivered
 from graph.privacy import Secret
+from tests.access.asking import guarded
 from tests.engine.asking import CREATE, content, create, created, look, ours, step
 from tests.engine.receivers import hook, mailbox
+from tests.server.test_live import until
 from tests.support import NOW, product, run
 
 
@@ -143,7 +146,8 @@ def test_nobody_is_told_whom_the_settings_do_not_allow(
 MESSAGE = Message(
     id="d", report_id="r", run_id="n", name="n", type="NORMAL", format="CSV",
     since=NOW - timedelta(days=1), until=NOW, time_zone="UTC", complete=True, missing=(),
-    entries=1, file_name="f.csv", size_bytes=1, path=Path("f.csv"), file_path="/f", link=None,
+    entries=1, file_name="f.csv", size_bytes=1, path=Path("f.csv"), file_id="f",
+    file_path="/f", link=None, sign_in=False,
 )  # fmt: skip
 
 
@@ -178,7 +182,64 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
     assert webhook.is_public(address) is public
 
 
+def test_a_delivery_under_way_is_seen_through_when_the_server_stops(tmp_path: Path) -> None:
+    async def work() -> None:
+        with hook() as (receiver, address, webhooks):
+            reports = {"folder": str(tmp_path), "webhooks": webhooks}
+            async with product("portsip", count=5, reports=reports) as api:
+                assert api.graph.reports is not None
+                scheduler = api.graph.reports.scheduler
+                id = await created(api, deliver=[{"webhook": {"url": address}}])
+                receiver.open.clear()
+                scheduler.start()
+                await until(lambda: receiver.ids)
+                stopping = asyncio.create_task(scheduler.close())
+                await asyncio.wait({stopping}, timeout=0.05)
+                assert not stopping.done()
+                receiver.open.set()
+                await stopping
+                assert await _told(api, id) == [("DONE", 1)]
+                assert len(receiver.taken) == 1
+
+    run(work)
+
+
 # ---------------------------------------------------------------- who sees what
+
+
+def test_a_mailed_link_opens_for_whoever_has_a_right_to_the_file_and_for_nobody_else(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        with mailbox() as (box, mail):
+            reports = {"folder": str(tmp_path / "own"), "mail": mail, "public_url": "http://api"}
+            async with guarded(tmp_path, "portsip", "yeastar", count=5, reports=reports) as door:
+                author = door.token("author")
+                given = ours(email="boss@example.com")
+                made = await door.good(CREATE, author, input=given)
+                assert made["made"]["outcome"] == "DONE", made
+                await step(door.api)
+                (sent,) = box.mails
+                text = sent.get_content()
+                link = text[text.index("http://api/reports/") :].split()[0]
+                assert "signed" not in link, "who reads a mail is nobody's caller"
+                assert "Authorization: Bearer" in text
+
+                async def status(token: str | None) -> int:
+                    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+                    return (await door.http.get(link, headers=headers)).status_code
+
+                assert await status(None) == 401
+                assert await status(door.token("half", sources=["portsip"])) == 404
+                assert await status(door.token("masked", scopes=["reports:read"])) == 404
+                assert await status(door.token("caller", scopes=["records:read"])) == 403
+                assert await status(door.token("colleague")) == 200
+                shown = await door.good(text[text.index("{ completedCallReport") :], author)
+                opened = await door.http.get(shown["completedCallReport"]["fileUrl"])
+                assert opened.status_code == 200
+                assert opened.content.startswith(b"started_at,")
+
+    run(work)
 
 
 def test_a_report_and_its_file_hold_what_its_author_may_see_and_exist_for_no_one_with_less(

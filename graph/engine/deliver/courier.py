@@ -64,6 +64,7 @@ class Courier:
         run, definition = file.run, file.run.definition
         assert run.window is not None
         id = keys.write_id("completed", keys.GATEWAY, run.id, None)
+        # A signed address would let in whoever reads the mail, and is good for minutes only.
         path = f"/reports/{id}/file"
         public = self._making.settings().public_url
         zone = definition.zone
@@ -83,6 +84,8 @@ class Courier:
             file_name=file.file_name,
             size_bytes=file.size_bytes,
             path=self._making.files / file.stored_as,
+            file_id=id,
             file_path=path,
             link=None if public is None else public.rstrip("/") + path,
+            sign_in=self._making.server().asks_who,
         )

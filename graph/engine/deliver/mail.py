@@ -67,6 +67,13 @@ def _lines(message: Message, *, attached: bool, wanted: bool) -> list[str]:
         lines.append(f"The file is too large for a mail ({message.size_bytes:,} bytes).")
     if not attached:
         lines.append(message.link or f"It can be downloaded from the server: {message.file_path}")
+    if not attached and message.sign_in:
+        lines += [
+            "",
+            "The server asks who you are: send a token of yours (Authorization: Bearer …), or ask",
+            "the API for an address that a browser opens, for five minutes:",
+            f'{{ completedCallReport(id: "{message.file_id}") {{ fileUrl }} }}',
+        ]
     return lines
 
 

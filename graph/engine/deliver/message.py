@@ -17,7 +17,7 @@ class Undelivered(Exception):
 
 class Message(NamedTuple):
     """That a file is there. `id` is the same each time it is told. `link` None: nobody knows the
-    server's public address.
+    server's public address. `sign_in`: whoever follows a link has to say who they are.
     """
 
     id: str
@@ -36,5 +36,7 @@ class Message(NamedTuple):
     file_name: str
     size_bytes: int
     path: Path
+    file_id: str
     file_path: str
     link: str | None
+    sign_in: bool
