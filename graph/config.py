@@ -151,6 +151,8 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_reports: int = 10_000
     retention_days: int = 90
     retention_mb: int = 10_000
+    history_days: int = 400
+    """how long it is told of runs whose files have gone"""
     mail: MailSettings | None = None
     webhooks: WebhookSettings | None = None
 

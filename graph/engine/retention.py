@@ -1,4 +1,6 @@
-"""Old files go: by their age, and the oldest first where all together are too large."""
+"""Old files go: by their age, and the oldest first where all together are too large. Later it is
+forgotten that they ever were.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ async def clear(making: Making) -> list[str]:
     The index forgets a file first: one that is told of is always there.
     """
     settings = making.settings()
-    oldest = making.timer.now() - timedelta(days=settings.retention_days)
+    now = making.timer.now()
+    oldest = now - timedelta(days=settings.retention_days)
     room = settings.retention_mb * 1_000_000
     doomed: list[str] = []
     for file in await making.store.read(runs.kept_files):
@@ -24,6 +27,8 @@ async def clear(making: Making) -> list[str]:
             doomed.append(file.run.id)
     for id in doomed:
         await destroy(making, id)
+    forgotten = now - timedelta(days=settings.history_days)
+    await making.store.write(lambda connection: runs.forget_before(connection, forgotten))
     if doomed:
         event(log, "files of reports were cleared away", files=len(doomed))
     return doomed

@@ -363,6 +363,17 @@ def forget_file(connection: Connection, id: str) -> str | None:
     return str(row.stored_as)
 
 
+def forget_before(connection: Connection, moment: datetime) -> int:
+    """Takes out the runs that ended before and have no file, with their deliveries; how many"""
+    old = select(runs.c.id).where(
+        runs.c.state.in_(("DONE", "ABORTED")),
+        runs.c.ended_us < to_us(moment),
+        runs.c.id.not_in(select(files.c.id)),
+    )
+    connection.execute(delete(deliveries).where(deliveries.c.run_id.in_(old)))
+    return connection.execute(delete(runs).where(runs.c.id.in_(old))).rowcount
+
+
 def _kept(row: Row[tuple[object, ...]]) -> KeptRun:
     window = None if row.since_us is None else (from_us(row.since_us), from_us(row.until_us))
     return KeptRun(
