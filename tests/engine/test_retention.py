@@ -129,7 +129,9 @@ def test_runs_are_forgotten_when_they_and_their_files_are_old(kind: str, tmp_pat
 
 
 def _with(api: Api, **changes: Any) -> Settings:
-    reports = msgspec.structs.replace(api.graph.settings.reports, **changes)
+    before = api.graph.settings.reports
+    assert before is not None
+    reports = msgspec.structs.replace(before, **changes)
     return msgspec.structs.replace(api.graph.settings, reports=reports)
 
 
