@@ -1,14 +1,21 @@
 """Old files go: by their age, and the oldest first where all together are too large. Later it is
-forgotten that they ever were.
+forgotten that they ever were. What dead processes left goes, too.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import shutil
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from graph.engine.kept import runs
 from graph.engine.run import Making
 from graph.observe import event, log
+
+_LEFT = timedelta(days=1)
+"""what nobody has written to for so long, nobody is at"""
 
 
 async def clear(making: Making) -> list[str]:
@@ -21,7 +28,8 @@ async def clear(making: Making) -> list[str]:
     oldest = now - timedelta(days=settings.retention_days)
     room = settings.retention_mb * 1_000_000
     doomed: list[str] = []
-    for file in await making.store.read(runs.kept_files):
+    files = await making.store.read(runs.kept_files)
+    for file in files:
         room -= file.size_bytes
         if file.completed_at < oldest or room < 0:
             doomed.append(file.run.id)
@@ -29,6 +37,8 @@ async def clear(making: Making) -> list[str]:
         await destroy(making, id)
     forgotten = now - timedelta(days=settings.history_days)
     await making.store.write(lambda connection: runs.forget_before(connection, forgotten))
+    known = {file.stored_as for file in files}
+    await asyncio.to_thread(_clear_leftovers, making, known, now - _LEFT)
     if doomed:
         event(log, "files of reports were cleared away", files=len(doomed))
     return doomed
@@ -41,3 +51,21 @@ async def destroy(making: Making, id: str) -> bool:
         return False
     (making.files / stored_as).unlink(missing_ok=True)
     return True
+
+
+def _clear_leftovers(making: Making, known: Collection[str], before: datetime) -> None:
+    """Takes away files that no index tells of and spooled rows that nobody writes"""
+    paths = [path for path in making.files.iterdir() if path.name not in known]
+    for path in [*paths, *making.folder.glob("spool-*")]:
+        try:
+            if path.stat().st_mtime < before.timestamp():
+                _take_away(path)
+        except FileNotFoundError:
+            continue  # another process was faster
+
+
+def _take_away(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

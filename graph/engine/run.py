@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,7 +39,6 @@ from graph.types.report_words import CallReportPreset
 
 BEAT_SECONDS = 5.0
 _SAFE = re.compile(r"[^\w .()-]")
-_OLD_PART = timedelta(days=1)
 
 
 class Lost(Exception):
@@ -314,13 +312,3 @@ class _Heart:
         if seen is None:
             return runs.beat(connection, self._run, now, 0, 0.0, [])
         return runs.beat(connection, self._run, now, seen.entries, seen.share, seen.fared)
-
-
-def clear_parts(folder: Path, now: datetime) -> None:
-    """Takes away what dead processes left: parts of files and spooled rows that nobody writes"""
-    for path in [*(folder / "files").glob("*.part"), *folder.glob("spool-*")]:
-        try:
-            if path.stat().st_mtime < (now - _OLD_PART).timestamp():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except FileNotFoundError:
-            continue  # another process was faster

@@ -15,7 +15,7 @@ from contextlib import suppress
 from graph.engine import retention
 from graph.engine.deliver.courier import Courier
 from graph.engine.kept import runs
-from graph.engine.run import Lost, Making, clear_parts, make
+from graph.engine.run import Lost, Making, make
 from graph.errors import GraphError
 from graph.observe import log
 
@@ -138,5 +138,4 @@ class Scheduler:
             log.warning("run %s is left for later: %s", run.id, error)
 
     async def _sweep(self) -> None:
-        await asyncio.to_thread(clear_parts, self.making.folder, self.making.timer.now())
         await retention.clear(self.making)
