@@ -48,8 +48,8 @@ class Sources(msgspec.Struct, frozen=True):
 
     told: Sequence[Source]
     live: Mapping[str, LiveSource]
-    entries: Mapping[str, SourceSettings] = {}
-    rounds: Rounds = msgspec.field(default_factory=Rounds)
+    entries: Mapping[str, SourceSettings]
+    rounds: Rounds
 
     async def close(self) -> None:
         """Gives tokens back and closes connections, all at once."""
@@ -99,7 +99,7 @@ def open_sources(
     check_vendors(settings)
     metrics = metrics or Metrics()
     sharing = sharing or Alone(timer)
-    before = before or Sources((), {})
+    before = before or Sources((), {}, {}, Rounds(timer))
     known = {str(source.id): source for source in before.told}
     told: list[Source] = []
     live: dict[str, LiveSource] = {}

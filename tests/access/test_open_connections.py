@@ -70,7 +70,7 @@ async def opened(address: str, **options: Any) -> AsyncIterator[tuple[ClientConn
 async def closed(socket: ClientConnection) -> int | None:
     """The code that the server closes with"""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for _ in socket:
                 pass
     except ConnectionClosed:
@@ -156,7 +156,7 @@ def test_an_event_stream_ends_with_its_token_and_says_so(
     seconds: float | None, end: Ending, tmp_path: Path
 ) -> None:
     async def work() -> None:
-        async with running(tmp_path) as server, httpx.AsyncClient(timeout=10) as http:
+        async with running(tmp_path) as server, httpx.AsyncClient(timeout=60) as http:
             token = server.token("one", seconds=seconds)
             headers = {"accept": "text/event-stream", "authorization": f"Bearer {token}"}
             where, body = f"http://{server.address}/graphql", {"query": ADDED}
@@ -176,7 +176,7 @@ def test_an_event_stream_ends_with_its_token_and_says_so(
 
 def test_an_event_stream_without_a_token_is_401(tmp_path: Path) -> None:
     async def work() -> None:
-        async with running(tmp_path) as server, httpx.AsyncClient(timeout=10) as http:
+        async with running(tmp_path) as server, httpx.AsyncClient(timeout=60) as http:
             where, body = f"http://{server.address}/graphql", {"query": ADDED}
             answer = await http.post(where, json=body, headers={"accept": "text/event-stream"})
             assert answer.status_code == 401

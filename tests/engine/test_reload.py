@@ -111,7 +111,7 @@ def test_a_run_under_way_ends_with_the_sources_it_began_with(tmp_path: Path) -> 
             assert scheduler.under_way
             assert not signed_out()
             await api.clock.passes(200)
-            await asyncio.wait(scheduler.under_way, timeout=20)
+            await asyncio.wait(scheduler.under_way, timeout=60)
             (done,) = (await look(api, id))["runs"]
             assert (done["state"], done["complete"]) == ("DONE", True)
             assert {o["source"]["id"] for o in done["outcomes"]} == {"portsip", "yeastar"}

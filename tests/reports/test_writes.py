@@ -14,6 +14,7 @@ from graph.reports import commands
 from graph.server.app import Graph
 from graph.sources.twin import FaultKind
 from graph.types.report_inputs import WriteOutcome
+from tests import virtual_time
 from tests.reports.asking import (
     CREATE,
     DESTROY,
@@ -26,8 +27,6 @@ from tests.reports.asking import (
     report,
 )
 from tests.support import Api, product, run
-
-SOON = {"vendor": "portsip", "timeout_ms": 60}
 
 
 async def never(_seconds: float) -> None:
@@ -73,7 +72,7 @@ def test_an_answer_that_is_none_of_the_documented_ones_is_never_taken_for_done(
 
 def test_our_own_deadline_leaves_the_outcome_open_too() -> None:
     async def work() -> None:
-        async with product("portsip", count=5, server={"deadline_ms": 80}) as api:
+        async with product("portsip", count=5, server={"deadline_ms": 4000}) as api:
             await reports(api)
             world = api.worlds["portsip"]
             world.sleep = never
@@ -82,7 +81,7 @@ def test_our_own_deadline_leaves_the_outcome_open_too() -> None:
             assert made["outcome"] == "OUTCOME_UNKNOWN"
             assert await reports(api) == 1
 
-    run(work)
+    virtual_time.run(work)
 
 
 def test_throttled_means_that_nothing_was_done() -> None:
@@ -156,7 +155,7 @@ def test_the_same_key_with_another_input_is_a_conflict() -> None:
 
 def test_an_unknown_outcome_stays_unknown_under_its_key() -> None:
     async def work() -> None:
-        async with product(SOON, count=5) as api:
+        async with product("portsip", count=5) as api:
             await reports(api)
             world = api.worlds["portsip"]
             world.sleep = never
@@ -168,7 +167,7 @@ def test_an_unknown_outcome_stays_unknown_under_its_key() -> None:
             assert again["lookFor"] == first["lookFor"]
             assert len(posts(api)) == 1
 
-    run(work)
+    virtual_time.run(work)
 
 
 def test_where_nothing_was_sent_the_key_is_free_again() -> None:

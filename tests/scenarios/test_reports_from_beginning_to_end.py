@@ -55,7 +55,7 @@ def test_reports_from_beginning_to_end() -> None:
     with serve(twin.simulate(world, switches)) as address:
         entry = {"id": "portsip", "vendor": "portsip", "base_url": address, **twin.SETTINGS}
         graph = Graph(settings({"sources": [entry]}, environment={}), timer=clock.timer)
-        with serve(create_app(graph)) as own, httpx.Client(base_url=own, timeout=30) as http:
+        with serve(create_app(graph)) as own, httpx.Client(base_url=own, timeout=60) as http:
             _story(Frontend(http), clock, world)
 
 

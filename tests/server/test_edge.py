@@ -186,7 +186,7 @@ async def behind(app: ASGIApp, settings: ServerSettings) -> AsyncIterator[str]:
     listener = bind("127.0.0.1", 0)
     server = _Server(uvicorn.Config(app, lifespan="off", **_how(settings)))
     task = asyncio.create_task(server.serve([listener]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not server.started:  # noqa: ASYNC110  # there is nothing that tells
             await asyncio.sleep(0)
     try:

@@ -55,7 +55,7 @@ async def serving_app(app: ASGIApp) -> AsyncIterator[str]:
 
 async def until(holds: Callable[[], object]) -> None:
     """Waits for what is to be seen soon, and for no longer than that takes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  # there is nothing that tells
             await asyncio.sleep(0)
 
@@ -82,7 +82,7 @@ class Client:
         await self.send(id=id, type="subscribe", payload={"query": query})
 
     async def message(self) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             message = await self._socket.recv()
         assert isinstance(message, str), "the protocol is one of text"
         return json.loads(message)
@@ -124,7 +124,7 @@ async def over_websocket(address: str, query: str) -> AsyncGenerator[Any, None]:
 async def over_sse(address: str, query: str) -> AsyncGenerator[Any, None]:
     headers = {"accept": "text/event-stream"}
     async with (
-        httpx.AsyncClient(timeout=10) as client,
+        httpx.AsyncClient(timeout=60) as client,
         client.stream(
             "POST", f"http://{address}/graphql", json={"query": query}, headers=headers
         ) as response,
@@ -345,7 +345,7 @@ def test_what_breaks_the_protocol_closes_the_socket_with_its_code(
         ):
             for message in messages:
                 await socket.send(message)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 acknowledged = [message async for message in ended(socket)]
             assert acknowledged in ([], ['{"type":"connection_ack"}'])
             assert socket.close_code == code

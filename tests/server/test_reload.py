@@ -231,7 +231,7 @@ async def asking(address: str, failed: list[object]) -> AsyncIterator[None]:
             except httpx.HTTPError as error:
                 failed.append(error)
 
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         tasks = [asyncio.create_task(ask(http)) for _ in range(4)]
         try:
             yield

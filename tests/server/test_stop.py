@@ -54,7 +54,7 @@ def serve_twins() -> Iterator[list[dict[str, Any]]]:
 
 async def queries(address: str) -> list[str]:
     """Three subscriptions that have nothing to tell for a long time"""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         body = {"query": CREATE, "variables": {"input": report()}}
         made = (await http.post(address, json=body)).json()["data"]["made"]
     return [ADDED, READY % datetime.now(UTC).isoformat(), COMPLETED % made["callReport"]["id"]]
@@ -71,7 +71,7 @@ async def over_sse(address: str, query: str) -> AsyncIterator[AsyncIterator[str]
 
     headers = {"accept": "text/event-stream"}
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=30) as http,
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
         http.stream("POST", address, json={"query": query}, headers=headers) as answer,
     ):
         assert answer.status_code == 200

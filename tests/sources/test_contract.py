@@ -34,6 +34,7 @@ from graph.sources.compiling import compiled
 from graph.sources.contract import Condition, Exactness, Manifest, Request, Resource, Site, Token
 from graph.types.call import CallDirection, CallDisposition, CallLog
 from graph.types.inputs import CONDITIONS
+from tests import virtual_time
 from tests.support import NOW, Api, product
 
 T = TypeVar("T")
@@ -1241,13 +1242,13 @@ def test_a_source_that_never_ends_is_a_time_out(bench: Bench, name: str, kind: A
         await asyncio.Event().wait()
 
     async def work() -> None:
-        async with around(brisk(name, timeout_ms=30), brisk(neighbour(name))) as api:
+        async with around(brisk(name, timeout_ms=5000), brisk(neighbour(name))) as api:
             api.worlds[name].sleep = for_ever
             api.worlds[name].fault(kind, times=0)
             page = (await api.good(SHOWING, filter=window()))["page"]
             judge(page, ("TIMEOUT",), kind)
 
-    asyncio.run(work())
+    virtual_time.run(work)
 
 
 @each_vendor

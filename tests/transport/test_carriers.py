@@ -163,7 +163,7 @@ def test_where_nobody_listens_nothing_was_sent(carrier: Carrier, request_: Reque
             address = listener.address
         transport = carrier(address)
         with pytest.raises(SourceUnavailable) as caught:
-            await transport.send(request_, timeout=2, max_bytes=100)
+            await transport.send(request_, timeout=30, max_bytes=100)
         assert not caught.value.sent
         assert "127.0.0.1" not in str(caught.value)
         await transport.close()
@@ -185,7 +185,7 @@ async def mute(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
 def test_an_answer_that_does_not_come_is_a_time_out_of_what_was_sent(
     carrier: Carrier, talk: Any
 ) -> None:
-    (error,) = results(carrier, Listener(talk=talk), ASK, timeout=0.05)
+    (error,) = results(carrier, Listener(talk=talk), ASK, timeout=0.5)
     assert isinstance(error, SourceTimeout)
     assert error.sent
 
@@ -195,7 +195,7 @@ def test_who_gets_no_connection_of_a_full_pool_has_sent_nothing(carrier: Carrier
     async def work() -> None:
         async with listening(Listener(talk=mute)) as listener:
             transport = carrier(listener.address, max_connections=1)
-            first = asyncio.ensure_future(transport.send(ASK, timeout=5, max_bytes=100))
+            first = asyncio.ensure_future(transport.send(ASK, timeout=30, max_bytes=100))
             await listener.asked.wait()
             with pytest.raises(SourceTimeout) as caught:
                 await transport.send(ASK, timeout=0.05, max_bytes=100)
@@ -285,7 +285,7 @@ def test_a_file_comes_in_parts_as_it_was_sent(carrier: Carrier) -> None:
         async with listening(Listener(said)) as listener:
             transport = carrier(f"{listener.address}/under/this")
             for _ in range(2):
-                async with transport.stream(Request("GET", "/file"), timeout=5) as got:
+                async with transport.stream(Request("GET", "/file"), timeout=30) as got:
                     assert got.status == 200
                     assert got.headers["content-encoding"] == "gzip"
                     assert b"".join([part async for part in got.parts]) == packed
@@ -310,7 +310,7 @@ def test_a_file_that_nobody_reads_on_gives_its_connection_up(carrier: Carrier) -
         async with listening(Listener(talk=endless)) as listener:
             transport = carrier(listener.address, max_connections=1)
             for _ in range(3):
-                async with transport.stream(ASK, timeout=5) as got:
+                async with transport.stream(ASK, timeout=30) as got:
                     assert len(await anext(got.parts)) > 0
             assert listener.connections == 3
             await transport.close()
@@ -323,7 +323,7 @@ def test_a_file_that_breaks_off_is_malformed(carrier: Carrier) -> None:
     async def work() -> None:
         async with listening(Listener(reply(TEXT)[:-5], close=True)) as listener:
             transport = carrier(listener.address)
-            async with transport.stream(ASK, timeout=5) as got:
+            async with transport.stream(ASK, timeout=30) as got:
                 with pytest.raises(SourceMalformed):
                     async for _ in got.parts:
                         pass
@@ -361,7 +361,7 @@ def test_a_proxy_of_the_environment_is_used_except_for_what_it_excludes(
     async def asked(proxy: Listener) -> Reply | SourceError:
         transport = carrier("http://pbx.invalid/base")
         try:
-            return await transport.send(Request("GET", "/cdrs"), timeout=2, max_bytes=100)
+            return await transport.send(Request("GET", "/cdrs"), timeout=30, max_bytes=100)
         except SourceError as error:
             return error
         finally:
