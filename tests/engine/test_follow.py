@@ -11,6 +11,7 @@ from graphql import GraphQLError
 from tests.engine.asking import created, look, step
 from tests.reports.asking import DESTROY
 from tests.reports.test_follow import all_of, follow
+from tests.schema.test_subscriptions import Steps
 from tests.support import product, run
 
 
@@ -55,5 +56,40 @@ def test_a_report_that_is_not_there_cannot_be_followed(tmp_path: Path) -> None:
             await api.good(DESTROY, input={"id": id})
             with pytest.raises(GraphQLError, match="no such report"):
                 await all_of(api, id)
+
+    run(work)
+
+
+def test_a_run_tells_how_far_it_is_while_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.engine.run.BEAT_SECONDS", 0.01)
+    paged = {"vendor": "portsip", "options": {"page_size": 50}}
+
+    async def work() -> None:
+        async with product(
+            paged, "yeastar", count=300, reports={"folder": str(tmp_path)}, clock=Steps()
+        ) as api:
+            assert isinstance(api.clock, Steps)
+            assert api.graph.reports is not None
+            api.worlds["portsip"].fault("late", path="/api/cdrs", skip=3, seconds=60)
+            id = await created(api)
+            scheduler = api.graph.reports.scheduler
+            await scheduler._turn()
+            seen: list[tuple[int, float]] = []
+            while not seen or not seen[-1][0]:
+                (run,) = (await look(api, id))["runs"]
+                assert run["state"] == "RUNNING"
+                seen.append((run["entriesRead"], run["shareDone"]))
+            entries, share = seen[-1]
+            assert 0 < share < 1
+            records = {o["source"]["id"]: o["records"] for o in run["outcomes"]}
+            assert sum(records.values()) == entries
+            assert set(records) == {"portsip", "yeastar"}
+            await api.clock.passes(61)
+            await asyncio.wait(scheduler.under_way, timeout=20)
+            (done,) = (await look(api, id))["runs"]
+            assert (done["state"], done["shareDone"]) == ("DONE", 1)
+            assert done["entriesRead"] > entries
 
     run(work)
