@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import h11
 import httpx
 import schemathesis
 from hypothesis.errors import NonInteractiveExampleWarning
@@ -42,6 +43,7 @@ stats_deadline_ms = 3000
 _PAGE = (
     "{ callRecords(first: 3) { nodes { id } pageInfo { endCursor } outcomes { repairCursor } } }"
 )
+_UNSENDABLE = (httpx.LocalProtocolError, h11.LocalProtocolError, httpx.InvalidURL)
 _PATHS = ("/graphql", "/graphql", "/reports/x/file", "/%00", "/readyz")
 _TYPES = ("application/json", "text/plain", "")
 _EVENTS = "subscription { callRecordAdded { kind } }"
@@ -106,7 +108,7 @@ class Soak:
     async def _one(self, http: httpx.AsyncClient, how: dict[str, Any]) -> None:
         try:
             answer = await http.request(**how)
-        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError):
+        except (*_UNSENDABLE, UnicodeEncodeError):
             return  # the client itself would not send that
         except httpx.RemoteProtocolError:
             self.statuses["cut off"] += 1  # no HTTP: nothing to be answered

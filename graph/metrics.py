@@ -89,6 +89,12 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._unknown_words = Counter(
+            "cdr_graph_unknown_words",
+            "Words of a source that became UNKNOWN; `cdr-graph check` tells which.",
+            ("source",),
+            registry=registry,
+        )
         self._resting = Gauge(
             "cdr_graph_breaker_open",
             "1 while a source is left in peace because it failed too often.",
@@ -131,6 +137,7 @@ class Metrics:
             self._busy.labels(source_id),
             self._queue.labels(source_id),
             self._resting.labels(source_id),
+            self._unknown_words.labels(source_id),
             source_id,
         )
 
@@ -173,6 +180,7 @@ class SourceMetrics:
         busy: Gauge,
         queue: Gauge,
         resting: Gauge,
+        unknown_words: Counter,
         source_id: str,
     ) -> None:
         self._requests = requests
@@ -180,6 +188,7 @@ class SourceMetrics:
         self._id = source_id
         self._seconds, self._bytes, self.retries = seconds, received_bytes, retries
         self.busy, self.queue, self.resting = busy, queue, resting
+        self.unknown_words = unknown_words
 
     def ended(self, state: str, seconds: float, received_bytes: int) -> None:
         """Counts a request that was sent; `state` is OK or that of a SourceError"""

@@ -343,7 +343,8 @@ def _health(graph: Graph, *, guarded: bool) -> list[Route]:
         except (NotSignedIn, SignInUnavailable) as error:
             return refusal_at_the_gate(error)
         if caller.sources is not None:
-            return refusal_at_the_gate(NotSignedIn("this needs a token for every source"))
+            told = {"status": "this needs a token for every source"}
+            return JSONResponse(told, status_code=403)
         return Response(graph.metrics.text(), media_type=CONTENT_TYPE)
 
     return [

@@ -10,7 +10,6 @@ The transport sends what is planned here, and `gather` decides what to plan next
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
@@ -22,6 +21,7 @@ import msgspec
 from graph.errors import SourceError
 from graph.privacy import Secret
 from graph.sources.made import Made
+from graph.sources.words import UnknownWords
 from graph.sources.writes import ReportCommand, Written
 from graph.types.call import CallDirection, CallDisposition, VendorDetails
 from graph.types.report_words import CallReportFormat, CallReportPreset, CallReportType
@@ -111,9 +111,9 @@ class Site(msgspec.Struct):
     region: str | None = None
     hash_key: bytes = b""
     facts: dict[str, Any] = {}
-    unknown_words: Counter[str] = msgspec.field(default_factory=Counter)
+    unknown_words: UnknownWords = msgspec.field(default_factory=UnknownWords)
     converters: dict[Any, Callable[..., Any]] = {}
-    made: Made = msgspec.field(default_factory=lambda: Made(Counter()))
+    made: Made = msgspec.field(default_factory=lambda: Made(UnknownWords()))
 
     def __post_init__(self) -> None:
         self.made = Made(self.unknown_words)

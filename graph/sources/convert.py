@@ -161,7 +161,7 @@ def word(table: Mapping[str, E], unknown: E, *, blank: E | None = None) -> PerSi
                 return absent
             found = known.get(stripped.upper())
             if found is None:
-                site.unknown_words[stripped[:60]] += 1
+                site.unknown_words.met(stripped)
                 return unknown
             return found
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
+
+from graph.sources.words import UnknownWords
 
 
 class Made(dict[tuple[Any, ...], Any]):
@@ -14,7 +15,7 @@ class Made(dict[tuple[Any, ...], Any]):
     made anew each time, so that each is counted.
     """
 
-    def __init__(self, unknown_words: Counter[str]) -> None:
+    def __init__(self, unknown_words: UnknownWords) -> None:
         super().__init__()
         self._unknown_words = unknown_words
 

@@ -19,6 +19,7 @@ from graph.sources import vendor, vendor_names
 from graph.sources.contract import LONGEST_CALL_SECONDS, Exactness, Manifest, Pace, Resource, Site
 from graph.sources.convert import e164
 from graph.sources.masks import Mask
+from graph.sources.words import UnknownWords
 from graph.transport.budget import Budget
 from graph.transport.http import HttpxTransport, Transport
 from graph.transport.rounds import Rounds
@@ -174,6 +175,7 @@ def _live(
         region=entry.region,
         hash_key=hash_key,
         facts={},
+        unknown_words=UnknownWords(metrics.source(entry.id).unknown_words.inc),
     )
     whole = Pace(
         requests_per_second=entry.requests_per_second or manifest.pace.requests_per_second,

@@ -161,6 +161,24 @@ def test_new_keys_are_read_when_they_are_met_and_made_up_ones_once_a_minute() ->
     run(work)
 
 
+def test_a_token_whose_key_was_withdrawn_is_good_for_an_hour_at_most() -> None:
+    async def work() -> None:
+        clock, published = Clock(), Published(KEY)
+        own = provider(published, clock)
+        long = signed({**CLAIMS, "exp": int(NOW.timestamp()) + 1_000_000})
+        await own.caller(long)
+        published.keys = [NEXT]
+        clock.advance(3599)
+        assert await own.caller(long)
+        clock.advance(1)
+        for _ in range(3):
+            with pytest.raises(NotSignedIn):
+                await own.caller(long)
+        assert len(published.looks) == 2  # and that is no way to have it ask the provider
+
+    run(work)
+
+
 def test_a_provider_that_is_away_for_a_while_locks_nobody_out_and_a_day_everybody() -> None:
     async def work() -> None:
         clock, published = Clock(), Published(KEY)

@@ -150,7 +150,7 @@ def test_who_may_not_know_of_every_source_is_not_told_how_it_is(tmp_path: Path) 
             for token, sources, status in (
                 (None, None, 401),
                 (every, {"portsip", "vcclive"}, 200),
-                (one, {"portsip"}, 401),
+                (one, {"portsip"}, 403),
             ):
                 headers = {} if token is None else {"authorization": f"Bearer {token}"}
                 ready = (await api.http.get("/readyz", headers=headers)).json()

@@ -19,10 +19,12 @@ from graph.config import Limits
 from graph.schema import limits
 from graph.schema.documents import Documents
 from graph.server.app import create_app
+from tests import virtual_time
 from tests.support import Api, product, run
 
-SOONEST_SECONDS = 5.0
-"""many times what the slowest of them takes; without a limit some would take hours"""
+MOST_SECONDS = 5.0
+"""of this process's own work, however busy the machine is; many times what the slowest of them
+takes, and without a limit some would take hours"""
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +46,9 @@ def refused(served: Served, body: Any) -> dict[str, Any]:
     """The one kind of error that this body is refused with, in time, and without any request"""
     runner, api, http = served
     before = api.requests("portsip")
-    began = time.perf_counter()
+    began = time.process_time()
     answer = runner.run(http.post("/graphql", json=body))
-    assert time.perf_counter() - began < SOONEST_SECONDS
+    assert time.process_time() - began < MOST_SECONDS
     assert answer.status_code < 500
     assert len(answer.content) < 20_000  # an answer is no amplifier
     assert api.requests("portsip") == before
@@ -156,9 +158,9 @@ def test_a_document_that_is_none_is_refused_soon(served: Served, query: str) -> 
 )
 def test_a_long_text_of_few_tokens_is_read_soon(served: Served, query: str) -> None:
     runner, _, http = served
-    began = time.perf_counter()
+    began = time.process_time()
     answer = runner.run(http.post("/graphql", json={"query": query}))
-    assert time.perf_counter() - began < SOONEST_SECONDS
+    assert time.process_time() - began < MOST_SECONDS
     assert "errors" not in answer.json()
 
 
@@ -228,7 +230,7 @@ def test_a_body_that_trickles_in_is_given_up() -> None:
             yield b"{"
             await asyncio.Event().wait()
 
-        async with product("portsip", count=5, server={"limits": {"body_timeout_ms": 20}}) as api:
+        async with product("portsip", count=5, server={"limits": {"body_timeout_ms": 9000}}) as api:
             carrier = httpx.ASGITransport(app=create_app(api.graph))
             async with httpx.AsyncClient(transport=carrier, base_url="http://here") as http:
                 answer = await http.post(
@@ -237,7 +239,7 @@ def test_a_body_that_trickles_in_is_given_up() -> None:
                 assert answer.status_code == 408
                 assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
-    run(work)
+    virtual_time.run(work)
 
 
 # ---------------------------------------------------------------- what may be asked all the same

@@ -111,6 +111,23 @@ def test_what_is_sent_to_sources_is_counted_as_the_twins_count_it() -> None:
     run(work)
 
 
+def test_words_that_no_table_knows_are_counted_for_each_source() -> None:
+    async def work() -> None:
+        async with served("portsip", "vcclive") as (api, http):
+            query = {"query": "{ callRecords(first: 50) { nodes { direction disposition } } }"}
+            await http.post("/graphql", json=query)
+            assert (await numbers(http))["cdr_graph_unknown_words_total", ("portsip",)] == 0
+            api.worlds["portsip"].fault("unknown", times=0)
+            await http.post("/graphql", json=query)
+            told = await numbers(http)
+            counted = api.graph.sources.live["portsip"].site.unknown_words
+            assert told["cdr_graph_unknown_words_total", ("portsip",)] == counted.total() > 0
+            assert told["cdr_graph_unknown_words_total", ("vcclive",)] == 0
+            assert not any(word in str(told) for word in counted)
+
+    run(work)
+
+
 def test_no_caller_can_make_new_labels() -> None:
     async def work() -> None:
         async with served() as (_, http):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 import typing
-from collections import Counter
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,6 +13,7 @@ from graph.sources import all_vendors, vendor
 from graph.sources.compiling import compiled
 from graph.sources.contract import Resource, Site
 from graph.sources.made import Made
+from graph.sources.words import OTHERS, UnknownWords
 from graph.types.call import CallDirection, CallLog
 
 _LISTS = [
@@ -66,7 +66,7 @@ def test_a_word_that_nobody_knows_is_counted_in_each_row_that_says_it() -> None:
 
 
 def test_what_is_kept_is_bounded_and_never_shown() -> None:
-    made = Made(Counter())
+    made = Made(UnknownWords())
     calls: list[str] = []
 
     def shout(word: str) -> str:
@@ -83,7 +83,7 @@ def test_what_is_kept_is_bounded_and_never_shown() -> None:
 
 
 def test_what_cannot_be_made_is_not_kept() -> None:
-    made = Made(Counter())
+    made = Made(UnknownWords())
     for _ in range(2):
         with pytest.raises(ValueError, match="none"):
             made[int, "none"]
@@ -92,7 +92,19 @@ def test_what_cannot_be_made_is_not_kept() -> None:
 
 def test_a_site_that_is_copied_counts_its_own_words() -> None:
     site = site_of("portsip")
-    copy = msgspec.structs.replace(site, unknown_words=Counter())
-    copy.made[lambda word: copy.unknown_words.update([word]), "SIDEWAYS"]
+    copy = msgspec.structs.replace(site, unknown_words=UnknownWords())
+    copy.made[copy.unknown_words.met, "SIDEWAYS"]
     assert not copy.made
     assert not site.unknown_words
+
+
+def test_unknown_words_are_counted_one_by_one_up_to_a_hundred_and_then_together() -> None:
+    told: list[bool] = []
+    words = UnknownWords(lambda: told.append(True))
+    for number in range(500):
+        words.met(f"WORD-{number}" + "x" * 1000)
+    words.met("WORD-0" + "x" * 1000)
+    assert words.total() == len(told) == 501
+    assert len(words) == 101
+    assert words[OTHERS] == 400
+    assert max(map(len, words)) == 60

@@ -90,7 +90,7 @@ def _moment(site: Site) -> Callable[[object, object], datetime | None]:
             compared.add(day)
             if not _of_zone(told, wall_clock, site):
                 # Its days are not those that are asked for; the calls that come are right.
-                site.unknown_words[f"a local time that is not of {site.zone.key}"] += 1
+                site.unknown_words.met(f"a local time that is not of {site.zone.key}")
         return told
 
     return convert

@@ -112,7 +112,7 @@ def _counting(site: Site, *words: Scalar) -> None:
     """Counts the first of the words that is there, because no table knows it"""
     for word in words:
         if (told := text(word)) is not None:
-            site.unknown_words[told[:60]] += 1
+            site.unknown_words.met(told)
             return
 
 
