@@ -160,6 +160,7 @@ class Filling:
                 share = (batch[-1].moment - self._since) / (self._until - self._since)
                 await self._tell(share, outcomes(), main=main)
         told = outcomes()
+        await self._tell(0.0, told, main=main)
         answered = any(outcome.covered is not None for outcome in told)
         refuse(told, OnPartial.RETURN, trace, complete=answered, answered=answered)
         await self._was(told, main=main)

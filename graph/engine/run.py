@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -29,9 +29,9 @@ from graph.engine.tally import Fared
 from graph.engine.writers import ENDINGS, WITH_ALL_TABLES, WRITERS
 from graph.engine.writers.report import Report
 from graph.errors import GraphError, SourcesFailed, StoreFailed
-from graph.gather import keys
+from graph.gather import check, keys
 from graph.gather.plan import meant
-from graph.observe import Timer, log
+from graph.observe import Timer, Trace, log
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.inputs import CallFilter
@@ -39,6 +39,10 @@ from graph.types.report_words import CallReportPreset
 
 BEAT_SECONDS = 5.0
 _SAFE = re.compile(r"[^\w .()-]")
+
+
+class Away(Exception):
+    """What the run missed before is still not there"""
 
 
 class Lost(Exception):
@@ -99,24 +103,26 @@ async def make(run: KeptRun, making: Making) -> None:
     try:
         async with heart:
             await _make(run, making, heart)
+    except Away as away:
+        await _abort(run, making, run.fared, str(away), may_help=True)
     except SourcesFailed as failed:
         may_help = bool(failed.shown["retryable"])
-        await _abort(run, making, heart, str(failed), may_help=may_help)
+        await _abort(run, making, heart.fared, str(failed), may_help=may_help)
     except Refused as refused:
-        await _abort(run, making, heart, str(refused), may_help=False)
+        await _abort(run, making, heart.fared, str(refused), may_help=False)
     except OSError as error:
         reason = f"its file could not be written: {error.strerror}"
-        await _abort(run, making, heart, reason, may_help=True)
+        await _abort(run, making, heart.fared, reason, may_help=True)
     except StoreFailed:
         raise  # its lease ends by itself, and it is begun again then
     except GraphError as error:
-        await _abort(run, making, heart, str(error), may_help=False)
+        await _abort(run, making, heart.fared, str(error), may_help=False)
     except Lost:
         raise
     except Exception:  # noqa: BLE001
         log.exception("run %s of report %s broke off", run.id, run.report_id)
         reason = "it broke off by a fault of this server; its log says more"
-        await _abort(run, making, heart, reason, may_help=False)
+        await _abort(run, making, heart.fared, reason, may_help=False)
 
 
 async def _make(run: KeptRun, making: Making, heart: _Heart) -> None:
@@ -124,6 +130,7 @@ async def _make(run: KeptRun, making: Making, heart: _Heart) -> None:
     if definition.kind in NEVER:
         raise Refused("type", NEVER[definition.kind])
     sources = making.sources()
+    await _look_for_missing(run, making, sources)
     live = able(definition, sources)
     if not live:
         raise Refused("sources", "none of its sources can be asked for this, or exists any more")
@@ -165,6 +172,19 @@ async def _make(run: KeptRun, making: Making, heart: _Heart) -> None:
             await _finish(run, making, report, part, size, filling)
         finally:
             part.unlink(missing_ok=True)
+
+
+async def _look_for_missing(run: KeptRun, making: Making, sources: Sources) -> None:
+    """Away if the run is made again for sources of which none is back"""
+    missing = {one.source for one in run.fared if one.away}
+    if not run.passes or not missing:
+        return
+    caller, deadline_ms = run.definition.author.caller(), making.server().stats_deadline_ms
+    trace = Trace(caller, making.timer, deadline_ms=deadline_ms)
+    there = [told for told in sources.told if str(told.id) in missing]
+    looked = await asyncio.gather(*(check.source(told, sources, trace) for told in there))
+    if not any(health.good for health in looked):
+        raise Away(f"it waits for {', '.join(sorted(missing))}")
 
 
 def _unasked(definition: Definition, live: list[LiveSource], sources: Sources) -> list[Fared]:
@@ -245,9 +265,8 @@ def file_name(report: Report, ending: str) -> str:
 
 
 async def _abort(
-    run: KeptRun, making: Making, heart: _Heart, reason: str, *, may_help: bool
+    run: KeptRun, making: Making, fared: Sequence[Fared], reason: str, *, may_help: bool
 ) -> None:
-    fared = [] if heart.seen is None else heart.seen.fared
     log.warning("run %s of report %s came to nothing: %s", run.id, run.report_id, reason)
     await making.store.write(
         lambda connection: runs.abort(
@@ -269,6 +288,11 @@ class _Heart:
         self._lost = False
         self._beating: asyncio.Task[None] | None = None
         self._working: asyncio.Task[Any] | None = None
+
+    @property
+    def fared(self) -> list[Fared]:
+        """How the sources fared, as far as it is known"""
+        return [] if self.seen is None else self.seen.fared
 
     async def told(self, progress: Progress) -> None:
         self.seen = progress
@@ -310,5 +334,6 @@ class _Heart:
     def _hold(self, connection: Any) -> bool:
         seen, now = self.seen, self._making.timer.now()
         if seen is None:
-            return runs.beat(connection, self._run, now, 0, 0.0, [])
+            own = self._run
+            return runs.beat(connection, own, now, own.entries, own.share, own.fared)
         return runs.beat(connection, self._run, now, seen.entries, seen.share, seen.fared)

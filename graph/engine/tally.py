@@ -33,6 +33,11 @@ class Fared(msgspec.Struct):
     def complete(self) -> bool:
         return self.state == OutcomeState.OK.name and not self.skipped_records
 
+    @property
+    def away(self) -> bool:
+        """It failed as a whole, so that more may come of it when it is back"""
+        return self.state not in (OutcomeState.OK.name, OutcomeState.TRUNCATED.name)
+
 
 class Tally:
     """What was asked so far. A source that failed once has failed, whatever it gave later."""

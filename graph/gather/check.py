@@ -40,10 +40,11 @@ class Health(msgspec.Struct):
 
 async def all_sources(sources: Sources, trace: Trace) -> list[Health]:
     """Every source's answer, in the order of the configuration"""
-    return list(await asyncio.gather(*(_check(told, sources, trace) for told in sources.told)))
+    return list(await asyncio.gather(*(source(told, sources, trace) for told in sources.told)))
 
 
-async def _check(told: Source, sources: Sources, trace: Trace) -> Health:
+async def source(told: Source, sources: Sources, trace: Trace) -> Health:
+    """One source's answer"""
     live = sources.live.get(str(told.id))
     if live is None:
         state = None if told.state is SourceState.OFF else OutcomeState.DISABLED

@@ -192,7 +192,7 @@ class CallReport(Node):
         "see `email`."
     )
     rerun_incomplete: bool = strawberry.field(
-        description="A run that misses something is tried again later, when a source may be back."
+        description="A run that misses something is made again when a missing source is back."
     )
     runs: list[CallReportRun] | None = strawberry.field(
         description="Its latest runs, the newest first, at most 50; null where the phone system "

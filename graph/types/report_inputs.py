@@ -210,7 +210,10 @@ _ZONE = (
     "e.g. `Europe/Berlin`." + _OURS
 )
 _DELIVER = "Who is told when a file is ready, at most 10." + _OURS
-_RERUN = "A run that misses something is tried again later, up to 6 times within 37 hours." + _OURS
+_RERUN = (
+    "A run that misses a source is made again when it is back: that is looked for every 10 minutes "
+    "for 3 days. It is made at most 6 times more." + _OURS
+)
 _NAME = "Its name for people, of 1 to 256 characters."
 _EMAIL = "Who is told when a file is ready: an e-mail address of at most 128 characters."
 _CRON = (

@@ -342,6 +342,49 @@ def test_a_report_that_misses_a_source_says_so_and_is_made_again_when_it_is_back
     run(work)
 
 
+def test_only_a_small_question_is_asked_until_the_missing_source_is_back(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with product("portsip", "yeastar", reports={"folder": str(tmp_path)}) as api:
+            api.worlds["yeastar"].fault("status", status=500, times=0)
+            id = await created(api, rerunIncomplete=True)
+            await step(api)
+            (before,) = (await look(api, id))["runs"]
+            asked = api.requests("portsip", "/api/cdrs")
+            for _ in range(20):
+                api.clock.advance(600)
+                await step(api)
+            (after,) = (await look(api, id))["runs"]
+            assert after["reason"] == "it waits for yeastar"
+            same = ("state", "entriesRead", "shareDone", "complete", "outcomes", "window")
+            assert {n: after[n] for n in same} == {n: before[n] for n in same}
+            assert after["file"]["fileSizeBytes"] == before["file"]["fileSizeBytes"]
+            assert api.requests("portsip", "/api/cdrs") == asked
+            api.worlds["yeastar"].faults.clear()
+            api.clock.advance(600)
+            await step(api)
+            (whole,) = (await look(api, id))["runs"]
+            assert (whole["state"], whole["complete"], whole["reason"]) == ("DONE", True, None)
+
+    run(work)
+
+
+def test_after_three_days_without_the_missing_source_a_run_is_left_as_it_is(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with product("portsip", "yeastar", reports={"folder": str(tmp_path)}) as api:
+            api.worlds["yeastar"].fault("status", status=500, times=0)
+            id = await created(api, rerunIncomplete=True)
+            await step(api)
+            api.clock.advance(3 * 86_400)
+            assert await step(api) == 1
+            (left,) = (await look(api, id))["runs"]
+            assert (left["state"], left["complete"]) == ("DONE", False)
+            assert left["file"] is not None
+            api.clock.advance(3600)
+            assert await step(api) == 0
+
+    run(work)
+
+
 def test_a_run_that_nobody_could_answer_is_aborted_and_leaves_no_file(tmp_path: Path) -> None:
     async def work() -> None:
         async with product("portsip", reports={"folder": str(tmp_path)}) as api:

@@ -29,9 +29,10 @@ MOST_ATTEMPTS = 3
 """how often a run is begun whose process dies each time"""
 LATE = timedelta(minutes=10)
 """a run that is due for longer was missed"""
-RERUN_AFTER = (timedelta(minutes=10), timedelta(minutes=30), timedelta(hours=1),
-               timedelta(hours=3), timedelta(hours=8), timedelta(hours=24))  # fmt: skip
-"""when an incomplete run is tried again, if its report wants that"""
+RERUN_EVERY, RERUN_FOR = timedelta(minutes=10), timedelta(days=3)
+"""how often, and until when, it is looked whether what a run misses is back, if its report wants"""
+MOST_PASSES = 6
+"""how often an incomplete file is made again"""
 _AT_ONCE = 100
 
 
@@ -145,8 +146,7 @@ def claim(connection: Connection, owner: str, now: datetime) -> KeptRun | None:
             .where(runs.c.id == row.id)
             .values(
                 state="RUNNING", owner=owner, lease_until_us=to_us(now + LEASE),
-                attempts=row.attempts + 1, started_us=us, ended_us=None, entries=0, share=0.0,
-                reason=None,
+                attempts=row.attempts + 1, started_us=us, ended_us=None, reason=None,
             )
         )  # fmt: skip
         return one(connection, row.id)
@@ -234,8 +234,8 @@ def finish(
                 state="WAITING", attempts=0, not_before_us=to_us(now),
             )
         )  # fmt: skip
-    if not complete:
-        _again_later(connection, run, now)
+    if any(one.away for one in fared) and run.passes < MOST_PASSES:
+        _again_later(connection, run, now, passes=run.passes + 1)
     return True
 
 
@@ -252,22 +252,26 @@ def abort(
 
     `may_help`: trying again may help, and is done if the report wants it.
     """
-    if not beat(connection, run, now, run.entries, run.share, fared):
+    told = run.fared if _has_file(connection, run.id) else fared
+    if not beat(connection, run, now, run.entries, run.share, told):
         return False
     _give_up(connection, run.id, now, reason)
     if may_help:
-        _again_later(connection, run, now)
+        _again_later(connection, run, now, passes=max(1, run.passes))
     return True
 
 
+def _has_file(connection: Connection, id: str) -> bool:
+    return connection.execute(select(files.c.id).where(files.c.id == id)).first() is not None
+
+
 def _give_up(connection: Connection, id: str, now: datetime, reason: str) -> None:
-    made = connection.execute(select(files.c.id).where(files.c.id == id)).first()
     connection.execute(
         update(runs)
         .where(runs.c.id == id)
         .values(
-            state="ABORTED" if made is None else "DONE", owner=None, lease_until_us=None,
-            ended_us=to_us(now), reason=reason,
+            state="DONE" if _has_file(connection, id) else "ABORTED", owner=None,
+            lease_until_us=None, ended_us=to_us(now), reason=reason,
         )
     )  # fmt: skip
 
@@ -283,15 +287,14 @@ def end_all(connection: Connection, report_id: str, now: datetime) -> None:
         _give_up(connection, row.id, now, "its report was destroyed")
 
 
-def _again_later(connection: Connection, run: KeptRun, now: datetime) -> None:
-    if not run.definition.rerun_incomplete or run.passes >= len(RERUN_AFTER):
+def _again_later(connection: Connection, run: KeptRun, now: datetime, *, passes: int) -> None:
+    if not run.definition.rerun_incomplete or now >= run.due_at + RERUN_FOR:
         return
     connection.execute(
         update(runs)
         .where(runs.c.id == run.id)
         .values(
-            state="WAITING", not_before_us=to_us(now + RERUN_AFTER[run.passes]), attempts=0,
-            passes=run.passes + 1,
+            state="WAITING", not_before_us=to_us(now + RERUN_EVERY), attempts=0, passes=passes,
         )
     )  # fmt: skip
 
