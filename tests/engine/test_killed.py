@@ -1,6 +1,6 @@
 """Server processes are killed (SIGKILL) at random moments while reports are due.
 
-`CDR_GRAPH_KILLS=200` makes it a soak: so many processes are killed, over as many reports.
+`CDR_GRAPH_KILLS=200` makes it a soak: so many processes are killed, each as a report falls due.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -32,7 +31,6 @@ from tests.engine.receivers import hook, mailbox
 from tests.support import Api, Clock
 
 KILLS = int(os.environ.get("CDR_GRAPH_KILLS", "4"))
-REPORTS = max(4, KILLS // 4)
 PROCESSES = 3
 CALLS = 400
 
@@ -42,40 +40,35 @@ class Fleet:
 
     def __init__(self, tree: dict[str, Any]) -> None:
         self._command = [sys.executable, "-m", "tests.engine.process", json.dumps(tree)]
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self._serving: list[str] = []
 
     def __enter__(self) -> Self:
-        self.processes = [self._start() for _ in range(PROCESSES)]
+        self._mother = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, env=os.environ, text=True,
+        )  # fmt: skip
+        self._serving = [self._told("start") for _ in range(PROCESSES)]
         return self
 
-    def _serves(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        process.stdout.readline()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ
-        )
+    def _told(self, command: str) -> str:
+        """The id of the process that was started or killed"""
+        assert self._mother.stdin is not None
+        assert self._mother.stdout is not None
+        self._mother.stdin.write(f"{command}\n")
+        self._mother.stdin.flush()
+        id = self._mother.stdout.readline().strip()
+        assert id, f"{command}: the processes are gone"
+        return id
 
     def kill_one(self, chance: random.Random) -> None:
-        """Kills one that has begun to serve, at a moment that nobody expects"""
+        # They live by the real clock, so it is waited for by that.
+        time.sleep(chance.uniform(0.0, 0.8))
         place = chance.randrange(PROCESSES)
-        self._serves(self.processes[place])
-        # These processes live by the real clock, so it is waited for by that.
-        time.sleep(chance.uniform(0.0, 0.6))
-        self.processes[place].send_signal(signal.SIGKILL)
-        self._over(self.processes[place])
-        self.processes[place] = self._start()
+        self._told(f"kill {self._serving[place]}")
+        self._serving[place] = self._told("start")
 
     def __exit__(self, *_: object) -> None:
-        for process in self.processes:
-            process.kill()
-            self._over(process)
-
-    def _over(self, process: subprocess.Popen[bytes]) -> None:
-        process.wait(30)
-        if process.stdout is not None:
-            process.stdout.close()
+        self._mother.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -104,29 +97,34 @@ def test_every_due_run_ends_with_one_whole_file_or_aborted_however_many_processe
         window = {"since": "2026-02-20T00:00:00Z", "until": "2026-03-05T00:00:00Z"}
         deliver = [{"mail": {"to": "boss@example.com"}}, {"webhook": {"url": hooked}}]
         given = ours(range={"window": window}, deliver=deliver)
-        ids = asyncio.run(_create(api, given))
-        deadline = time.monotonic() + 60 + KILLS * 5
+        ids: list[str] = []
         with Fleet(tree) as fleet:
-            for _ in range(KILLS):
+            for n in range(KILLS):
+                ids.append(asyncio.run(_create(api, {**given, "name": f"r{n}"})))
                 fleet.kill_one(chance)
+            deadline = time.monotonic() + 60 + KILLS
             while not (reports := asyncio.run(_ended(api, ids))):
                 assert time.monotonic() < deadline, "not all runs have ended"
                 time.sleep(0.2)
         runs = [report["runs"] for report in reports]
-        assert [len(own) for own in runs] == [1] * REPORTS
+        assert [len(own) for own in runs] == [1] * KILLS
         done = [own[0] for own in runs if own[0]["state"] == "DONE"]
-        assert len(done) == REPORTS, "none of them had a reason to be given up"
+        assert len(done) == KILLS, "none of them had a reason to be given up"
         if KILLS >= 40:
-            assert sum(run["attempts"] for run in done) > REPORTS + KILLS / 10, "hit while at work"
+            assert sum(run["attempts"] for run in done) > 1.1 * KILLS, "hit while at work"
         _files_are_whole(tmp_path / "own" / "files", done, len(calls))
         _told_under_one_id(done, [str(one["Message-ID"]) for one in box.mails], receiver.ids)
 
 
-async def _create(api: Api, given: dict[str, Any]) -> list[str]:
-    made = [await api.good(CREATE, input={**given, "name": f"r{n}"}) for n in range(REPORTS)]
-    assert api.graph.reports is not None
-    await api.graph.reports.close()
-    return [one["made"]["callReport"]["id"] for one in made]
+async def _create(api: Api, given: dict[str, Any]) -> str:
+    """The id of one more report, which is due at once"""
+    graph = Graph(api.graph.settings)
+    try:
+        made = (await Api(graph, {}, api.clock).good(CREATE, input=given))["made"]
+        id: str = made["callReport"]["id"]
+    finally:
+        await graph.close()
+    return id
 
 
 async def _ended(api: Api, ids: list[str]) -> list[Any]:
