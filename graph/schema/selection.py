@@ -36,6 +36,7 @@ class Selection:
     def __init__(self, paths: frozenset[str]) -> None:
         self.paths = paths
         self._below: dict[tuple[str, ...], frozenset[str]] = {}
+        self._has: dict[str, bool] = {}
 
     @cached_property
     def steps(self) -> frozenset[str]:
@@ -55,7 +56,11 @@ class Selection:
 
     def has(self, prefix: str) -> bool:
         """The path itself or anything below it was selected"""
-        return any(p == prefix or p.startswith(prefix + ".") for p in self.paths)
+        known = self._has.get(prefix)
+        if known is None:
+            start = prefix + "."
+            known = self._has[prefix] = any(p == prefix or p.startswith(start) for p in self.paths)
+        return known
 
 
 def of(info: GraphQLResolveInfo[Any]) -> Selection:

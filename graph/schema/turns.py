@@ -30,14 +30,17 @@ class Turns:
         """
         if self._free.locked() and self._waiting >= self._most_waiting:
             raise Overloaded(f"{self._most_waiting} operations wait already")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(remaining_seconds()):
-                await self._free.acquire()
-        except TimeoutError:
-            raise _late() from None
-        finally:
-            self._waiting -= 1
+        if self._free.locked():
+            self._waiting += 1
+            try:
+                async with asyncio.timeout(remaining_seconds()):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise _late() from None
+            finally:
+                self._waiting -= 1
+        else:
+            await self._free.acquire()
         try:
             if remaining_seconds() <= 0:
                 raise _late()

@@ -294,12 +294,12 @@ def create_app(graph: Graph, *, example: str | None = None) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", front),
-            *_health(graph, guarded=True),
-            Route("/reports/{id}/file", ReportFile(graph, graph.context), methods=["GET"]),
-            Mount("/graphql/page", assets()),
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
+            Route("/reports/{id}/file", ReportFile(graph, graph.context), methods=["GET"]),
+            Mount("/graphql/page", assets()),
+            *_health(graph, guarded=True),
+            Route("/", front),
         ],
         middleware=[
             Middleware(Edge, allowed_origins=server.allowed_origins),

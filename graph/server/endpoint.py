@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from json import JSONDecodeError
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -34,6 +33,7 @@ from graph.errors import (
 from graph.schema.build import GraphSchema
 from graph.schema.context import Context
 from graph.schema.documents import Documents
+from graph.server import asked
 from graph.server.auth import STATUSES, Gate, challenge
 from graph.server.body import bounded
 from graph.server.page import CONTENT_SECURITY_POLICY, page_html
@@ -47,7 +47,7 @@ class Events(SSETransport):
     """
 
     def accepts(self, accept: str) -> bool:
-        return super().accepts(accept) and not any(kind in accept for kind in (_JSON, _NEWER))
+        return super().accepts(accept) and not any(kind in accept for kind in (asked.JSON, _NEWER))
 
     def encode_event(self, event: str, data: str | None = None) -> str:
         # The standard has three ways to end a line; not every client knows all of them.
@@ -84,6 +84,7 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.context_of = context_of
         self._served = served
+        self._events = Events()
         self._example = example or ""
 
     @property
@@ -102,19 +103,32 @@ class Endpoint(GraphQL[Context, None]):
             return
         request = Request(scope, bounded(receive, self._served.settings.server.limits))
         try:
-            if not self.should_render_graphql_ide(StarletteRequestAdapter(request)):
+            if self.should_render_graphql_ide(StarletteRequestAdapter(request)):
+                response = await self.render_graphql_ide(request)
+            else:
                 shown = request.headers.get("authorization")
                 request.state.caller = await self.gate.caller(shown)
-            response = await self.run(request)
+                streams = self._events.accepts(request.headers.get("accept", ""))
+                response = await (self.run(request) if streams else self._answer(request))
         except HTTPException as error:
             response = _refusal(error.status_code, error.reason)
         except OverLimit as error:
             response = _refusal(413, str(error), error)
         except (NotSignedIn, SignInUnavailable) as error:
             response = refusal_at_the_gate(error)
-        if response.media_type == _JSON and _wants_newer(request):
+        if response.media_type == asked.JSON and _wants_newer(request):
             response.headers["content-type"] = _NEWER
         await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        """The whole answer to what is asked: Strawberry's `run`, without its other ways"""
+        adapter = StarletteRequestAdapter(request)
+        if not self.is_request_allowed(adapter):
+            raise HTTPException(405, "GraphQL only supports GET and POST requests.")
+        context = self.context_of(request, request.state.caller)
+        operation = await self._asked(adapter)
+        result = await self.execute_single(request, adapter, _NOTHING, context, None, operation)
+        return self._written(await self.process_result(request, result), context)
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
@@ -126,37 +140,32 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
-        asked = any(name in request.query_params for name in ("documentId", "extensions"))
-        page = self.graphql_ide is not None and not asked
-        return page and super().should_render_graphql_ide(request)
+        if self.graphql_ide is None or not super().should_render_graphql_ide(request):
+            return False
+        return not any(name in request.query_params for name in ("documentId", "extensions"))
 
-    async def parse_http_body(
-        self, request: AsyncHTTPRequestAdapter
-    ) -> GraphQLRequestData | list[GraphQLRequestData]:
-        if request.method == "POST" and _JSON not in (request.content_type or ""):
-            raise HTTPException(415, f"send the query as JSON, with the content type {_JSON}")
+    async def _asked(
+        self, request: AsyncHTTPRequestAdapter, *, events: bool = False
+    ) -> GraphQLRequestData:
         if request.method == "GET" and not request.query_params:
             raise HTTPException(
                 400,
                 "send a query: by POST, or as ?query=…"
                 + ("" if self.graphql_ide else "; there is no page here (server.graphiql)"),
             )
-        return await super().parse_http_body(request)
+        parts = await asked.read(request, self._served.documents.trusted)
+        return GraphQLRequestData(
+            parts.get("query"),
+            parts.get("variables"),
+            parts.get("operationName"),
+            parts.get("extensions"),
+            "sse" if events else "http",
+        )
 
-    def parse_json(self, data: str | bytes) -> Any:
-        parsed = super().parse_json(data)
-        # A body comes as bytes; variables in an address, as text.
-        if isinstance(parsed, dict) and isinstance(data, bytes):
-            # Strawberry sees to it that the other parts of a request are what they should be.
-            if not isinstance(parsed.get("operationName"), str | None):
-                raise HTTPException(400, "The GraphQL operation name must be a text")
-            self._served.documents.trusted.resolve(parsed)
-        return parsed
-
-    def parse_query_params(self, params: Any) -> dict[str, Any]:
-        parsed = super().parse_query_params(params)
-        self._served.documents.trusted.resolve(parsed)
-        return parsed
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        return await self._asked(request, events=True)  # Strawberry's `run` is for nothing else
 
     async def render_graphql_ide(self, request: Request) -> Response:
         html = page_html(self._example, f"{request.scope.get('root_path', '')}/graphql")
@@ -204,11 +213,7 @@ class Endpoint(GraphQL[Context, None]):
         return _ENCODER.encode(data)
 
     def decode_json(self, data: str | bytes) -> object:
-        try:
-            return _DECODER.decode(data)
-        except (ValueError, RecursionError) as error:
-            # What Strawberry waits for, to answer 400 or to close the WebSocket.
-            raise JSONDecodeError(str(error), "", 0) from None
+        return asked.decode(data)
 
     async def process_result(
         self, request: Request, result: ExecutionResult
@@ -223,26 +228,31 @@ class Endpoint(GraphQL[Context, None]):
         response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
         sub_response: Response,
     ) -> Response:
-        response = super().create_response(response_data, sub_response)
-        response.headers["cache-control"] = "no-store"
-        context: Context | None = getattr(sub_response, "context", None)
-        if context is not None:
-            response.headers["server-timing"] = context.server_timing()
-            newer = _wants_newer(context.request)
-            overloaded, limited = (_wait_seconds(response_data, kind) for kind in _LATER)
+        assert isinstance(response_data, dict), "one operation is asked for at a time"
+        return self._written(response_data, sub_response.context)  # type: ignore[attr-defined]
+
+    def _written(self, answer: GraphQLHTTPResponse, context: Context) -> Response:
+        headers = {"cache-control": "no-store", "server-timing": context.server_timing()}
+        newer = _wants_newer(context.request)
+        status = 200
+        if answer.get("errors"):
+            overloaded, limited = (_wait_seconds(answer, kind) for kind in _LATER)
             if overloaded is not None:
-                response.status_code = 503
-            elif newer and _never_ran(response_data):
-                response.status_code = 400
+                status = 503
+            elif newer and _never_ran(answer):
+                status = 400
             elif newer and limited is not None:
-                response.status_code = 429
+                status = 429
             wait = overloaded if limited is None else limited
             if wait is not None:
-                response.headers["retry-after"] = str(wait)
-        return response
+                headers["retry-after"] = str(wait)
+        media_type = _NEWER if newer else asked.JSON
+        return Response(self.encode_json(answer), status, headers, media_type)
 
 
-_JSON, _NEWER = "application/json", "application/graphql-response+json"
+_NEWER = "application/graphql-response+json"
+_NOTHING = Response()
+"""what resolvers could add to the response; none does"""
 
 
 def _wants_newer(request: Request) -> bool:
@@ -274,7 +284,6 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-_DECODER = msgspec.json.Decoder(dict[str, Any] | list[Any])
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
@@ -292,7 +301,7 @@ def refusal_at_the_gate(error: NotSignedIn | SignInUnavailable) -> Response:
         msgspec.json.encode(_body(str(error), error.extensions())),
         status_code=STATUSES[error.code],
         headers={"cache-control": "no-store", **challenge(error)},
-        media_type=_JSON,
+        media_type=asked.JSON,
     )
 
 
@@ -304,5 +313,5 @@ def _refusal(status: int, message: str, error: GraphError | None = None) -> Resp
         msgspec.json.encode(_body(message, extensions)),
         status_code=status,
         headers={"allow": "GET, POST"} if status == 405 else None,
-        media_type=_JSON,
+        media_type=asked.JSON,
     )
