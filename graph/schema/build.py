@@ -8,6 +8,7 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema
 from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
+from strawberry.extensions import SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
@@ -24,7 +25,7 @@ from graph.schema.documents import check_variables
 from graph.schema.federation import FEDERATION_SCALARS, FederatedQuery, subgraph_sdl
 from graph.schema.mutation import Mutation
 from graph.schema.nulls import without_null_defaults
-from graph.schema.observed import Observed
+from graph.schema.observed import Hooks, Observed
 from graph.schema.query import Query
 from graph.schema.subscription import Subscription
 from graph.sources import all_vendors
@@ -44,6 +45,11 @@ class GraphSchema(Schema):
         allowed = options.get("allowed_operation_types") or OperationType
         options["allowed_operation_types"] = set(allowed) - {OperationType.SUBSCRIPTION}
         return await super().execute(*args, **options)
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        return Hooks(execution_context, extensions)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 
 from graph import spans
 from graph.observe import event, operations
@@ -76,6 +78,25 @@ class Observed(SchemaExtension):
             return {}
         cost = {"cost": await context.cost()}
         return {"plan": context.plans, **cost} if context.plans else cost
+
+
+_observed = asynccontextmanager(Observed.on_operation)
+
+
+class Hooks(SchemaExtensionsRunner):
+    """Strawberry's, which looks for hooks in each operation anew; of ours alone they are known."""
+
+    def operation(self) -> Any:
+        match self.extensions:
+            case [Observed() as observed]:
+                return _observed(observed)
+        return super().operation()
+
+    def executing(self) -> Any:
+        match self.extensions:
+            case [Observed()]:
+                return nullcontext()
+        return super().executing()
 
 
 def _told(context: Context, errors: Sequence[GraphQLError]) -> Mapping[str, Any]:
