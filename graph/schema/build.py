@@ -13,9 +13,11 @@ from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.name_converter import NameConverter
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
+from strawberry.utils.str_converters import to_camel_case
 
 from graph.errors import GraphError
 from graph.observe import log, request_id
@@ -30,6 +32,15 @@ from graph.schema.query import Query
 from graph.schema.subscription import Subscription
 from graph.sources import all_vendors
 from graph.types.scalars import SCALARS
+
+_camel_case = cache(to_camel_case)
+
+
+class Names(NameConverter):
+    """Strawberry's names, each made once: it asks for all of an input's whenever one is given."""
+
+    def apply_naming_config(self, name: str) -> str:
+        return _camel_case(name)
 
 
 class GraphSchema(Schema):
@@ -136,7 +147,7 @@ def build(*, compiled: bool = True, federation: bool = False) -> GraphSchema:
         mutation=Mutation,
         subscription=Subscription,
         types=[manifest.details for manifest in all_vendors()],
-        config=StrawberryConfig(scalar_map=scalars),
+        config=StrawberryConfig(name_converter=Names(), scalar_map=scalars),
         execution_context_class=compiling() if compiled else None,
         extensions=[Observed],
     )
