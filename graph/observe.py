@@ -244,7 +244,10 @@ class Trace:
         return Cost(sum(one.requests for one in seen), sum(one.rows for one in seen))
 
     def source(self, source_id: str) -> SourceTrace:
-        return self.sources.setdefault(source_id, SourceTrace())
+        known = self.sources.get(source_id)
+        if known is None:
+            known = self.sources[source_id] = SourceTrace()
+        return known
 
     @property
     def remaining_seconds(self) -> float:

@@ -15,26 +15,18 @@ class Flights(Generic[T]):
     def __init__(self) -> None:
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
 
-    def has(self, key: Hashable) -> bool:
-        """a flight of this key is under way"""
-        return self._flying(key) is not None
-
-    async def join(
+    def board(
         self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]
-    ) -> tuple[T, bool]:
-        """What the flight of this key brings, and whether somebody else had started it"""
-        task = self._flying(key)
-        shared = task is not None
-        if task is None:
-            task = self._under_way[key] = asyncio.create_task(start())
-            task.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(task), shared
-
-    def _flying(self, key: Hashable) -> asyncio.Task[T] | None:
+    ) -> tuple[asyncio.Future[T], bool]:
+        """The flight of this key, to be awaited, and whether somebody else had started it"""
         # One that has ended is still listed until the loop's next turn. Whoever took it for one
         # under way, and tried again on its failure, would do so for ever within this turn.
-        task = self._under_way.get(key)
-        return None if task is None or task.done() else task
+        flight = self._under_way.get(key)
+        shared = flight is not None and not flight.done()
+        if flight is None or not shared:
+            flight = self._under_way[key] = asyncio.create_task(start())
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return asyncio.shield(flight), shared
 
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
         if self._under_way.get(key) is task:

@@ -24,7 +24,7 @@ from graph.errors import (
     SourceUnavailable,
 )
 from graph.metrics import SourceMetrics
-from graph.observe import RequestNote, Timer, Trace, log
+from graph.observe import RequestNote, SourceTrace, Timer, Trace, log
 from graph.sources.contract import Expired, Kind, Manifest, Pace, Reply, Request, Site, Token
 from graph.sources.masks import Mask
 from graph.transport.attempt import SICK, Attempts
@@ -115,7 +115,8 @@ class LiveSource:
         try:
             for attempt in range(_REPEATS + 1):
                 try:
-                    answer = read(await self._once(request, trace, sending, retry=attempt > 0))
+                    reply = await self._once(request, trace, seen, sending, retry=attempt > 0)
+                    answer = read(reply)
                 except RecursionError:
                     # Only decoding what a vendor sent goes that deep.
                     deep = SourceMalformed("its answer is nested deeper than it can be read")
@@ -149,9 +150,14 @@ class LiveSource:
     # ------------------------------------------------------------ one attempt
 
     async def _once(
-        self, request: Request, trace: Trace, sending: _Sending, *, retry: bool
+        self,
+        request: Request,
+        trace: Trace,
+        seen: SourceTrace,
+        sending: _Sending,
+        *,
+        retry: bool,
     ) -> Reply:
-        seen = trace.source(self.id)
         if trace.max_requests is not None and trace.issued >= trace.max_requests:
             raise SourceOverBudget(
                 "requests", f"maxRequests ({trace.max_requests}) is used up for this question"
@@ -205,12 +211,12 @@ class LiveSource:
         """the reply of a flight, and whether somebody else had started it"""
         key = (trace.caller.sight, request)
         while True:
-            under_way = self._flights.has(key)
+            flight, shared = self._flights.board(key, lambda: self._fly(request, trace, _Sending()))
             try:
-                return await self._flights.join(key, lambda: self._fly(request, trace, _Sending()))
+                return await flight, shared
             except SourceOverBudget:
                 # That was the deadline of whoever started it; ours may be later.
-                if not under_way:
+                if not shared:
                     raise
 
     async def _fly(self, request: Request, trace: Trace, sending: _Sending) -> Reply:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -20,21 +22,20 @@ def test_a_flight_that_has_ended_is_not_joined_though_nobody_was_told_yet() -> N
             raise ValueError(str(started))
 
         async def first() -> None:
+            flight, _ = flights.board("key", fails)
             with pytest.raises(ValueError, match="1"):
-                await flights.join("key", fails)
+                await flight
 
         async def second() -> None:
-            await asyncio.sleep(
-                0
-            )  # in this turn the first one fails, and its end is told in the next
+            await asyncio.sleep(0)  # now the first one fails, and its end is told in the next turn
             assert started == 1
-            assert not flights.has("key")
+            flight, shared = flights.board("key", fails)
+            assert not shared
             with pytest.raises(ValueError, match="2"):
-                await flights.join("key", fails)
+                await flight
 
         await asyncio.gather(first(), second())
         assert started == 2
-        assert not flights.has("key")
 
     asyncio.run(work())
 
@@ -51,18 +52,22 @@ def test_the_end_of_one_flight_leaves_the_next_one_listed() -> None:
             await go.wait()
             return 2
 
+        async def joined(start: Callable[[], Coroutine[Any, Any, int]]) -> tuple[int, bool]:
+            flight, shared = flights.board("key", start)
+            return await flight, shared
+
         async def second() -> tuple[int, bool]:
             await asyncio.sleep(0)
-            return await flights.join("key", later)
+            return await joined(later)
 
-        one = asyncio.create_task(flights.join("key", soon))
+        one = asyncio.create_task(joined(soon))
         two = asyncio.create_task(second())
         assert await one == (1, False)
-        assert flights.has("key")
-        three = asyncio.create_task(flights.join("key", soon))
+        three = asyncio.create_task(joined(soon))
         await asyncio.sleep(0)
         go.set()
         assert await two == (2, False)
         assert await three == (2, True)
+        assert await joined(soon) == (1, False)
 
     asyncio.run(work())
