@@ -30,12 +30,14 @@ class Call(NamedTuple):
 
     field: StrawberryField
     resolver: StrawberryResolver[Any]
+    info: str
+    """the name of the parameter that takes the info"""
     arguments: dict[str, Any]
 
     def begin(self, source: Any, info: GraphQLResolveInfo[Any]) -> Coroutine[Any, Any, Any]:
         """The resolver at work, as Strawberry would have called it"""
-        told: Any = strawberry.Info(_raw_info=info, _field=self.field)
-        begun: Coroutine[Any, Any, Any] = self.resolver(source, info=told, **self.arguments)
+        given: Any = {self.info: strawberry.Info(_raw_info=info, _field=self.field)}
+        begun: Coroutine[Any, Any, Any] = self.resolver(source, **given, **self.arguments)
         return begun
 
 
@@ -49,7 +51,11 @@ def call_of(field: GraphQLField, info: GraphQLResolveInfo[Any]) -> Call | None:
     if not isinstance(definition, StrawberryField) or definition.extensions or _varies(node):
         return None
     resolver = definition.base_resolver
-    if resolver is None or not resolver.is_async or not _takes_self_and_info(resolver):
+    if resolver is None or not resolver.is_async:
+        return None
+    told = resolver.info_parameter
+    others = (resolver.parent_parameter, resolver.root_parameter)
+    if resolver.self_parameter is None or told is None or any(others):
         return None
     schema: Any = strawberry.Info(_raw_info=info, _field=definition).schema
     arguments = convert_arguments(
@@ -58,14 +64,7 @@ def call_of(field: GraphQLField, info: GraphQLResolveInfo[Any]) -> Call | None:
         schema.schema_converter.scalar_registry,
         schema.config,
     )
-    return Call(definition, resolver, arguments)
-
-
-def _takes_self_and_info(resolver: StrawberryResolver[Any]) -> bool:
-    """It takes these, and nothing else but arguments"""
-    info = resolver.info_parameter
-    others = (resolver.parent_parameter, resolver.root_parameter)
-    return resolver.self_parameter is not None and info is not None and not any(others)
+    return Call(definition, resolver, told.name, arguments)
 
 
 def _varies(node: FieldNode) -> bool:

@@ -80,17 +80,25 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             nodes = [detail.node for detail in field_details_list]
             field = self.schema.get_field(parent_type, nodes[0].name.value)
             if field is not None:
-                info = self.build_resolve_info(field, nodes, parent_type, path)
+
+                def info() -> GraphQLResolveInfo[Any]:
+                    return self.build_resolve_info(field, nodes, parent_type, path)
+
                 call = document.once(
                     (Call, parent_type),
                     nodes,
                     self.variable_values.coerced,
-                    lambda: _call(field, info),
+                    lambda: _call(field, info()),
                 )
                 if call is not None:
-                    begun = call.begin(source, info)
+                    told = info()
                     return self.complete_awaitable_value(
-                        field.type, field_details_list, info, path, begun, position_context
+                        field.type,
+                        field_details_list,
+                        told,
+                        path,
+                        call.begin(source, told),
+                        position_context,
                     )
         return super().execute_field(
             parent_type, source, field_details_list, path, position_context
