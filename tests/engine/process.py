@@ -2,7 +2,7 @@
 
 This one imports the server once and forks the others, so that each serves at once. It takes the
 settings as one JSON object; a line `start` begins a process and is answered by its id, `kill ID`
-ends one (SIGKILL). They end with it. Leases are held for a second or two, so that nobody waits long
+ends one (SIGKILL). They end with it. Leases are held for seconds, so that nobody waits long
 for what a process leaves behind.
 """
 
@@ -20,7 +20,7 @@ from graph.engine import run, scheduler
 from graph.engine.kept import deliveries, runs
 from graph.server.app import Graph
 
-LEASE = timedelta(seconds=1.5)
+LEASE = timedelta(seconds=4)
 
 
 async def serve(tree: dict[str, object]) -> None:

@@ -102,7 +102,7 @@ def test_every_due_run_ends_with_one_whole_file_or_aborted_however_many_processe
             for n in range(KILLS):
                 ids.append(asyncio.run(_create(api, {**given, "name": f"r{n}"})))
                 fleet.kill_one(chance)
-            deadline = time.monotonic() + 60 + KILLS
+            deadline = time.monotonic() + 60 + 3 * KILLS
             while not (reports := asyncio.run(_ended(api, ids))):
                 assert time.monotonic() < deadline, "not all runs have ended"
                 time.sleep(0.2)
