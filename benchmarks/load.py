@@ -71,6 +71,8 @@ class Load:
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         self.outcomes: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
+        self.late_seconds = 0.0
+        """by how much this process itself was late at worst: the machine has other things to do"""
         self.stopping = False
 
     async def run(self, seconds: float, server: Process) -> list[float]:
@@ -86,7 +88,9 @@ class Load:
             tasks = [asyncio.create_task(self._caller(http, end, n)) for n in range(self._callers)]
             while time.monotonic() < end and server.alive:
                 memory.append(server.resident_mb)
+                due = time.monotonic() + 1
                 await asyncio.sleep(1)
+                self.late_seconds = max(self.late_seconds, time.monotonic() - due)
             await asyncio.gather(*tasks)
         return memory
 
@@ -155,7 +159,7 @@ def measured(
         load = Load(base, callers, pause_seconds)
         shares = Shares(where)
         memory = asyncio.run(load.run(seconds, server))
-        print(f"  {shares}")
+        print(f"  {shares}; the machine makes who waits late by {load.late_seconds:.2f} s at worst")
         rose = grew(memory)
         if rose:
             complaints.append(rose)
@@ -177,7 +181,7 @@ def measured(
         print(f"  {name}: {len(times)} answers, median {percentile(times, 0.5) * 1000:.0f} ms, "
               f"95 % within {percentile(times, 0.95) * 1000:.0f} ms, all within "
               f"{last * 1000:.0f} ms")  # fmt: skip
-        if last > _DEADLINE_SECONDS + _GRACE_SECONDS:
+        if last > _DEADLINE_SECONDS + _GRACE_SECONDS + load.late_seconds:
             complaints.append(f"{name}: {last:.2f} s, with a deadline of {_DEADLINE_SECONDS:g} s")
     print("  " + ", ".join(f"{name} {times}" for name, times in sorted(load.outcomes.items())))
     return load, complaints
