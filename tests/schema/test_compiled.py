@@ -41,7 +41,7 @@ from graph.types.stats import Stats
 from tests.schema import generated
 from tests.support import product, run
 
-CASES = int(os.environ.get("CDR_GRAPH_CASES", "100"))
+CASES = int(os.environ.get("CDR_GRAPH_CASES", "50"))
 """how many cases the law is tried with; the soak command in README sets it to thousands"""
 
 
