@@ -78,6 +78,9 @@ def _how(settings: ServerSettings) -> Mapping[str, Any]:
         "access_log": False,  # a query string may hold phone numbers
         "server_header": False,
         "timeout_worker_healthcheck": 30,
+        # Longer than nginx keeps a connection to us (60 s): whoever closes first must be the one
+        # that sends, or else a request may go into a connection that is just being closed.
+        "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": settings.shutdown_ms / 1000,
         "ws_max_size": settings.limits.body_bytes,
         "proxy_headers": bool(settings.trusted_proxies),

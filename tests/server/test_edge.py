@@ -217,3 +217,8 @@ def test_only_a_trusted_proxy_is_believed(proxies: list[str], believed: bool) ->
                 assert front.headers["location"] == "/calls/graphql"
 
     run(work)
+
+
+def test_a_proxy_closes_idle_connections_before_the_server_does() -> None:
+    nginx_keepalive_timeout = 60
+    assert _how(ServerSettings())["timeout_keep_alive"] > nginx_keepalive_timeout
