@@ -8,7 +8,7 @@ page that was asked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from graph.errors import SourceError, SourceOverBudget
@@ -19,7 +19,7 @@ from graph.gather.plan import Plan, SourcePlan
 from graph.gather.reading import Row, in_order
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import compiled
+from graph.sources.compiling import Conversion, compiled
 from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
@@ -38,7 +38,7 @@ class Run:
         self.entries: list[Row] = []
         self.error: SourceError | None = None
         target: type = CallLog if source.folded or plan.kind == "logs" else CallRecord
-        convert: Callable[[Any, Any], Any] = compiled(
+        convert: Conversion[Any] = compiled(
             target,
             source.resource,
             source.paths,

@@ -28,7 +28,7 @@ from graph.gather.plan import NEEDS, choose
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import compiled, convert_rows, heads, wire_keys, wire_names
+from graph.sources.compiling import Conversion, compiled, heads, row_keys, wire_keys, wire_names
 from graph.sources.contract import Ask, Found, Part, Reply, Resource, RowKey
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
@@ -220,7 +220,7 @@ async def look_up(
     wanted = paths | NEEDS | {"call_key"}
     read_paths = leg_paths(wanted) if folded else wanted
     target: type = CallLog if folded or kind == "log" else CallRecord
-    convert: Callable[[Any, Any], Any] = compiled(
+    convert: Conversion[Any] = compiled(
         target,
         resource,
         read_paths,
@@ -270,7 +270,7 @@ async def _locate(
     requests: Sequence[Any],
     trace: Trace,
     row: RowKey,
-    convert: Callable[[Any, Any], Any],
+    convert: Conversion[Any],
     *,
     raw: bool,
 ) -> list[Row] | Lookup:
@@ -325,7 +325,7 @@ async def _in_window(
     since: datetime,
     until: datetime,
     paths: frozenset[str],
-    convert: Callable[[Any, Any], Any],
+    convert: Conversion[Any],
     trace: Trace,
 ) -> list[Row]:
     """The rows of a window, until the entry is among them."""
@@ -355,11 +355,11 @@ def _rows(
     resource: Resource,
     wires: Sequence[Any],
     raws: Sequence[msgspec.Raw] | None,
-    convert: Callable[[Any, Any], Any],
+    convert: Conversion[Any],
 ) -> list[Row]:
-    made, _ = convert_rows(convert, wires, raws)
+    made, keys = convert(wires, raws), row_keys(resource, live.site, wires)
     return [
-        Row(record.started_at, live.id, resource.row_key(live.site, wire), record, wire)
-        for wire, record in zip(wires, made, strict=True)
+        Row(record.started_at, live.id, key, record, wire)
+        for key, wire, record in zip(keys, wires, made, strict=True)
         if record is not None and record.started_at is not None
     ]

@@ -14,7 +14,7 @@ from graph.gather import keys
 from graph.gather.keys import Kind
 from graph.gather.plan import NEEDS, Plan, SourcePlan
 from graph.observe import Trace
-from graph.sources.compiling import compiled, convert_rows, heads
+from graph.sources.compiling import compiled, heads
 from graph.sources.contract import Resource
 from graph.sources.masks import Mask
 from graph.transport.source import LiveSource
@@ -111,7 +111,7 @@ def legs_of_call(
     resource, mask = live.manifest.logs, live.mask_for(caller)
     details = live.manifest.details
     convert = compiled(CallLog, resource, paths | NEEDS, live.site, details, mask)
-    made, _ = convert_rows(convert, rows, raws)
+    made = convert(rows, raws)
     for name in part_names(resource, paths):
         for leg, wire in zip(made, rows, strict=True):
             if leg is not None:

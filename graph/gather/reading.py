@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from itertools import count
+from itertools import count, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.gather.keys import Key
 from graph.observe import Trace
-from graph.sources.compiling import convert_rows
+from graph.sources.compiling import Conversion, row_keys
 from graph.sources.contract import Ask, Page, Reply, Resource
 from graph.transport.source import LiveSource
 
@@ -101,7 +101,7 @@ class Reader:
         live: LiveSource,
         resource: Resource,
         trace: Trace,
-        convert: Callable[[Any, Any], Any],
+        convert: Conversion[Any],
     ) -> None:
         self._live = live
         self._resource = resource
@@ -124,16 +124,14 @@ class Reader:
             return self._resource.read(site, reply, request, ask.raw)
 
         page = await self._live.send(request, read, self._trace)
-        keys = [self._resource.row_key(site, wire) for wire in page.rows]
+        keys = row_keys(self._resource, site, page.rows)
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
-        made, _ = convert_rows(self._convert, page.rows, page.raws)
+        made = self._convert(page.rows, page.raws)
         source = self._live.id
-        rows = [
-            Row(record.started_at, source, key, record, wire, place)
-            for key, record, wire, place in zip(keys, made, page.rows, count(page.offset))
-            if record is not None and record.started_at is not None
-        ]
+        starts = [None if record is None else record.started_at for record in made]
+        placed = map(Row, starts, repeat(source), keys, made, page.rows, count(page.offset))
+        rows = list(placed) if all(starts) else [row for row in placed if row.moment is not None]
         if len(rows) < len(keys):
             self._bad_rows |= set(keys) - {row.key for row in rows}
         self._undecoded = max(self._undecoded, page.skipped)

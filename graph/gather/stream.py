@@ -25,6 +25,7 @@ from graph.gather import keys, pieces
 from graph.gather.keys import TICK, Hint
 from graph.gather.reading import Pass, Reader, Row, agreement, in_order
 from graph.observe import Trace
+from graph.sources.compiling import Conversion
 from graph.sources.contract import Ask, Page, Resource
 from graph.transport.source import LiveSource
 from graph.types.scalars import TimeWindow
@@ -53,7 +54,7 @@ class Stream:
         resource: Resource,
         trace: Trace,
         ask: Ask,
-        convert: Callable[[Any, Any], Any],
+        convert: Conversion[Any],
         *,
         hint: Hint | None = None,
         keep_trail: bool = True,

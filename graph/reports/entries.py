@@ -7,7 +7,7 @@ files it made; of these only what is selected.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from graph.errors import OverLimit, SourceError
@@ -18,7 +18,7 @@ from graph.reports.cron import next_runs
 from graph.reports.link import files_of
 from graph.reports.order import USUAL, Order, Place, place_of
 from graph.reports.reading import Kind, Reading, reports_of, resource_of
-from graph.sources.compiling import compiled, convert_rows, heads
+from graph.sources.compiling import Conversion, compiled, heads
 from graph.sources.contract import Resource
 from graph.transport.source import LiveSource
 from graph.types.report import CallReport, CompletedCallReport
@@ -49,15 +49,13 @@ def converted(
     # What orders and filters a list is on every record; the late parts only where selected.
     own = frozenset(field.path for field in resource.fields if field.part is None)
     mask = live.mask_for(reading.trace.caller)
-    convert: Callable[[Any, Any], Any] = compiled(
-        _TARGETS[kind], resource, paths | own, live.site, mask=mask
-    )
-    made, undone = convert_rows(convert, rows, None)
+    convert: Conversion[Any] = compiled(_TARGETS[kind], resource, paths | own, live.site, mask=mask)
+    made = convert(rows, None)
     return [
         Entry(place_of(record, live.id, order), live, record, wire)
         for record, wire in zip(made, rows, strict=True)
         if record is not None
-    ], undone
+    ], sum(record is None for record in made)
 
 
 def entries(

@@ -1,4 +1,4 @@
-"""FIELDS to one function: wire row in, record with what was asked for out, and nothing else set.
+"""FIELDS to one function: the wire rows of a page in, records with what was asked for out.
 
 def make_direction(w_direction):     what is compiled for "startedAt totalSeconds direction
 v0 = word(w_direction)               caller { number extension }" of PortSIP
@@ -12,33 +12,39 @@ v1 = inside(w_caller, w_direction)
 o.extension = v1
 return o
 
-def convert(w, raw):
-r = new(Target)
-v0 = w.started_at
-v1 = instant(v0)                     made once, though two fields need it
-r.started_at = v1
-v2 = w.direction
-v3 = made[make_direction, v2,]       made once for all rows that say the same
-r.direction = v3
-v4 = w.ended_at
-v5 = instant(v4)
-v6 = between(v1, v5)
-r.total_seconds = v6
-v7 = w.caller
-r.caller = made[make_caller, v7, v2,]
+def convert(rows, raws):             works on columns: what holds for all rows is done in C
+v0 = [w.started_at for w in rows]
+v1 = instants(v0)                    made once, though two fields need it
+v2 = [w.direction for w in rows]
+v3 = recall(make_direction, v2)      made once for all rows that say the same
+v4 = [w.ended_at for w in rows]
+v5 = instants(v4)
+v6 = betweens(v1, v5)
+v7 = [w.caller for w in rows]
+v8 = recall(make_caller, v7, v2)
+r = blank(Target, rows)
+for r_, v1_, v3_, v6_, v8_ in zip(r, v1, v3, v6, v8):
+ r_.started_at = v1_
+ r_.direction = v3_
+ r_.total_seconds = v6_
+ r_.caller = v8_
 return r
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
+from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from graph.sources.columns import each_of
 from graph.sources.contract import Composed, Field, PerSite, Resource, Site
 from graph.sources.convert import told
+from graph.sources.words import UnknownWords
 from graph.types.call import Party
 from graph.types.scalars import as_json
 
@@ -98,6 +104,10 @@ def _on_the_wire(wire: type[msgspec.Struct]) -> Mapping[str, str]:
     return {info.name: info.encode_name for info in msgspec.structs.fields(wire)}
 
 
+Conversion = Callable[[Sequence[Any], Sequence[Any] | None], list[T | None]]
+"""wire rows, and those as sent if they are wanted, to records; None if one is not as documented"""
+
+
 def compiled(
     target: type[T],
     resource: Resource,
@@ -105,66 +115,163 @@ def compiled(
     site: Site,
     details: type | None = None,
     mask: Changes | None = None,
-) -> Callable[[Any, Any], T]:
-    """A function from a wire row, and the row as sent, to a `target` with what was asked for.
+) -> Conversion[T]:
+    """A function from the wire rows of a page to a `target` each with what was asked for.
 
     `paths` are like "talk_seconds", "caller.number", "details.pin_code", "raw". Late parts that
     were asked for are set to None; they are filled later. It is made once for a site and selection.
     `mask` says what becomes of what is personal; None: it stays as it is.
     """
     key = (target, resource, paths, details, mask is not None)
-    made = site.converters.get(key)
+    made: Conversion[T] | None = site.converters.get(key)
     if made is None:
         if len(site.converters) >= _MOST_CONVERTERS:
             site.converters.clear()
-        made = site.converters[key] = _Compiler(target, resource, paths, site, details, mask).made()
+        columns = _Compiler(target, resource, paths, site, details, mask).made()
+        made = site.converters[key] = _row_by_row_if_need_be(columns, site.unknown_words)
     return made
 
 
 _MOST_CONVERTERS = 500
 
 
-class _Body:
-    """The lines of one generated function, in which `w` is a wire row."""
+def _row_by_row_if_need_be(
+    columns: Callable[[Sequence[Any], Sequence[Any] | None], list[T]], unknown_words: UnknownWords
+) -> Conversion[T]:
+    """One row that is not as documented must not cost the others"""
 
-    def __init__(self) -> None:
+    def convert(rows: Sequence[Any], raws: Sequence[Any] | None) -> list[T | None]:
+        with suppress(*_NOT_AS_DOCUMENTED), unknown_words.all_or_none():
+            return [*columns(rows, raws)]
+        made: list[T | None] = []
+        for place, row in enumerate(rows):
+            try:
+                made += columns([row], None if raws is None else [raws[place]])
+            except _NOT_AS_DOCUMENTED:
+                made.append(None)
+        return made
+
+    return convert
+
+
+_NOT_AS_DOCUMENTED = (ValueError, TypeError, ArithmeticError, KeyError)
+
+
+class _Names(dict[str, Any]):
+    """What the generated functions know, by its name in them."""
+
+    def of(self, thing: Any) -> str:
+        """The name of a function"""
+        name = f"c{id(thing)}"
+        self[name] = thing  # which keeps it, so that no other thing gets its id
+        return name
+
+
+class _Words:
+    """A generated function of words: its parameters, and what they are called in the function of a
+    page, which calls it.
+    """
+
+    def __init__(self, page: _Page) -> None:
         self.lines: list[str] = []
+        self.given: dict[str, str] = {}
+        self._page = page
+        self._names = page.names
         self._locals: dict[str, str] = {}
 
-    def local(self, expression: str) -> str:
-        """The name of what was made of it before in this row, or is made of it now"""
+    def attribute(self, name: str) -> str:
+        self.given[f"w_{name}"] = self._page.attribute(name)
+        return f"w_{name}"
+
+    def is_told(self, name: str) -> str:
+        """Whether something is told, which the page finds out"""
+        self.given[f"is_{name}"] = self._page.made(told, [self._page.attribute(name)])
+        return f"is_{name}"
+
+    def made(self, convert: Callable[..., Any], given: Sequence[str]) -> str:
+        """The name of what a converter makes of what has these names"""
+        return self._local(f"{self._names.of(convert)}({', '.join(given)})")
+
+    def changed(self, change: Callable[[Any], Any], value: str) -> str:
+        """The name of what becomes of a value, unless it is None"""
+        return self._local(f"None if {value} is None else {self._names.of(change)}({value})")
+
+    def set(self, holder: str, attribute: str, value: str) -> None:
+        self.lines.append(f" {holder}.{attribute} = {value}")
+
+    def _local(self, expression: str) -> str:
+        if expression not in self._locals:
+            self._locals[expression] = f"v{len(self._locals)}"
+            self.lines.append(f" {self._locals[expression]} = {expression}")
+        return self._locals[expression]
+
+
+class _Page:
+    """The generated function of a page, in which every name is that of a column."""
+
+    def __init__(self, names: _Names) -> None:
+        self.lines: list[str] = []
+        self.names = names
+        self._locals: dict[str, str] = {}
+        self._set: list[str] = []
+        self._read: dict[str, None] = {}
+
+    def column(self, expression: str) -> str:
+        """The name of what was made before, or is made now"""
         if expression not in self._locals:
             self._locals[expression] = f"v{len(self._locals)}"
             self.lines.append(f" {self._locals[expression]} = {expression}")
         return self._locals[expression]
 
     def attribute(self, name: str) -> str:
-        """The name of a wire attribute's value"""
-        return self.local(f"w.{name}")
+        """The name of a wire attribute's values"""
+        return self.column(f"[w.{name} for w in rows]")
 
-    def call(self, function: str, given: Sequence[str]) -> str:
-        """The name of what a function makes of what has these names"""
-        return self.local(f"{function}({', '.join(given)})")
+    def made(self, convert: Callable[..., Any], given: Sequence[str]) -> str:
+        """The name of what a converter makes of what has these names"""
+        each = each_of(convert)
+        if each is not None:
+            return self.column(f"{self.names.of(each)}({', '.join(given)})")
+        return self.column(f"list(map({', '.join((self.names.of(convert), *given))}))")
+
+    def recalled(self, function: str, given: Sequence[str]) -> str:
+        """The name of what a function of words makes, or made before"""
+        return self.column(f"recall({', '.join((function, *given))})")
+
+    def changed(self, change: Callable[[Any], Any], value: str) -> str:
+        """The name of what becomes of values, unless they are None"""
+        name = self.names.of(change)
+        return self.column(f"[None if x is None else {name}(x) for x in {value}]")
+
+    def new(self, kind: str, name: str) -> str:
+        """The name of a new object for each row"""
+        self.lines.append(f" {name} = blank({kind}, rows)")
+        return name
+
+    def set(self, holder: str, attribute: str, value: str) -> None:
+        """Has all objects of a column get their value, out of a column or the same for all"""
+        self._set.append(f"  {self._one(holder)}.{attribute} = {self._one(value)}")
+
+    def whole(self) -> list[str]:
+        """All lines, with those that set what was made"""
+        if not self._set:
+            return self.lines
+        each = ", ".join(f"{name}_" for name in self._read)
+        return [*self.lines, f" for {each}, in zip({', '.join(self._read)}):", *self._set]
+
+    def _one(self, name: str) -> str:
+        if name in _CONSTANTS:
+            return name
+        self._read[name] = None
+        return f"{name}_"
 
 
-class _OfWords(_Body):
-    """The same of a function that is given words instead of a row: its parameters, and what they
-    are called in the function for a row, which calls it.
-    """
+_CONSTANTS = frozenset({"None", "vendor"})
 
-    def __init__(self, row: _Body) -> None:
-        super().__init__()
-        self.given: dict[str, str] = {}
-        self._row = row
 
-    def attribute(self, name: str) -> str:
-        self.given[f"w_{name}"] = self._row.attribute(name)
-        return f"w_{name}"
-
-    def is_told(self, function: str, name: str) -> str:
-        """The same of whether something is told"""
-        self.given[f"is_{name}"] = self._row.call(function, [self._row.attribute(name)])
-        return f"is_{name}"
+def _blank(kind: type[T], rows: Sequence[Any]) -> list[T]:
+    """Objects of a class without any attribute, one for each row"""
+    return list(map(object.__new__, repeat(kind, len(rows))))
 
 
 class _Compiler:
@@ -189,106 +296,96 @@ class _Compiler:
         self._fields = [field for field in resource.fields if asked(field, paths, first)]
         self._first = first
         self._lines: list[str] = []
-        self.names: dict[str, Any] = {
-            "new": object.__new__,
-            "Target": target,
-            "as_json": as_json,
-            "made": site.made,
-            "vendor": getattr(details, "VENDOR_NAME", ""),
-        }
-        """what the generated functions know"""
+        self.names = _Names(
+            new=object.__new__,
+            blank=_blank,
+            Target=target,
+            as_json=as_json,
+            recall=site.made.recall,
+            vendor=getattr(details, "VENDOR_NAME", ""),
+        )
 
-    def made(self) -> Callable[[Any, Any], Any]:
+    def made(self) -> Callable[[Sequence[Any], Sequence[Any] | None], list[Any]]:
         """The conversion"""
-        row = _Body()
-        row.lines.append(" r = new(Target)")
+        page = _Page(self.names)
+        page.new("Target", "r")
         done = set(_GIVEN_LATER)
         for field in self._fields:
             if "." not in field.path:
                 done.add(field.path)
-                self._fill(row, f"r.{field.path}", self._target, field.path, field)
+                self._fill(page, "r", self._target, field.path, field)
         for head in self._objects:
             if head in self._first and head not in done:
                 done.add(head)
-                self._object(row, head)
+                self._object(page, head)
         for head in sorted(self._first - done):
-            row.lines.append(f" r.{head} = {self._raw if head == 'raw' else None}")
-        self._define("convert", ("w", "raw"), row, "r")
+            raw = head == "raw" and self._mask is None
+            page.set("r", head, page.column(_RAW) if raw else "None")
+        self._lines += ["def convert(rows, raws):", *page.whole(), " return r"]
         exec(compile("\n".join(self._lines), "<compiled conversion>", "exec"), self.names)  # noqa: S102
-        made: Callable[[Any, Any], Any] = self.names["convert"]
+        made: Callable[[Sequence[Any], Sequence[Any] | None], list[Any]] = self.names["convert"]
         return made
 
-    @property
-    def _raw(self) -> str:
-        return "None if raw is None else as_json(raw)" if self._mask is None else "None"
-
-    def _define(self, name: str, given: Iterable[str], body: _Body, made: str) -> None:
-        self._lines += [f"def {name}({', '.join(given)}):", *body.lines, f" return {made}"]
-
-    def _made_once(self, name: str, body: _OfWords, made: str) -> str:
+    def _made_once(self, page: _Page, name: str, body: _Words, made: str) -> str:
         """What a function of words makes, which is looked for before it is called"""
-        self._define(f"make_{name}", body.given, body, made)
-        return f"made[{', '.join((f'make_{name}', *body.given.values()))},]"
+        given = ", ".join(body.given)
+        self._lines += [f"def make_{name}({given}):", *body.lines, f" return {made}"]
+        return page.recalled(f"make_{name}", list(body.given.values()))
 
-    def _object(self, row: _Body, head: str) -> None:
+    def _object(self, page: _Page, head: str) -> None:
         """An object within the record: one for all records where words alone tell it"""
         self.names[f"T_{head}"] = self._objects[head]
         inside = [field for field in self._fields if field.path.startswith(f"{head}.")]
-        if head in _PARTIES and all(map(self._tells_words, inside)):
-            party = _OfWords(row)
+        if head in _PARTIES and inside and all(map(self._tells_words, inside)):
+            party = _Words(page)
             party.lines.append(f" o = new(T_{head})")
             self._fill_all(party, "o", head, inside)
-            row.lines.append(f" r.{head} = {self._made_once(head, party, 'o')}")
+            page.set("r", head, self._made_once(page, head, party, "o"))
             return
-        row.lines.append(f" {head} = r.{head} = new(T_{head})")
+        page.set("r", head, page.new(f"T_{head}", head))
         if head == "details":
-            row.lines.append(f" {head}.vendor = vendor")
-        self._fill_all(row, head, head, inside)
+            page.set(head, "vendor", "vendor")
+        self._fill_all(page, head, head, inside)
 
-    def _fill_all(self, body: _Body, holder: str, head: str, inside: Sequence[Field]) -> None:
+    def _fill_all(
+        self, body: _Page | _Words, holder: str, head: str, inside: Sequence[Field]
+    ) -> None:
         """Sets what was asked for of an object; what the vendor never tells is None"""
         for field in inside:
             name = field.path.removeprefix(f"{head}.")
-            self._fill(body, f"{holder}.{name}", self._objects[head], name, field)
+            self._fill(body, holder, self._objects[head], name, field)
         done = {field.path for field in inside} | {"details.vendor"}
         for path in sorted(self._paths - done):
             if path.startswith(f"{head}."):
-                body.lines.append(f" {holder}.{path.removeprefix(f'{head}.')} = None")
+                body.set(holder, path.removeprefix(f"{head}."), "None")
 
-    def _fill(self, body: _Body, where: str, kind: type, name: str, field: Field) -> None:
+    def _fill(self, body: _Page | _Words, holder: str, kind: type, name: str, field: Field) -> None:
         value = "None" if field.part is not None else self._value(body, field)
         change = None if self._mask is None else self._mask.of(kind, name)
         if change is not None and field.part is None:
-            self.names[f"m{id(change)}"] = change
-            value = f"None if {value} is None else m{id(change)}({value})"
-        body.lines.append(f" {where} = {value}")
+            value = body.changed(change, value)
+        body.set(holder, name, value)
 
-    def _value(self, body: _Body, field: Field) -> str:
+    def _value(self, body: _Page | _Words, field: Field) -> str:
         """The name of what a field's converter makes of its wire attributes"""
         how, wire = field.convert, _wire(field)
         # A plain function of one word takes no longer than a look for what it made before.
         dear = not callable(how) or len(wire) > 1
-        if dear and not isinstance(body, _OfWords) and self._tells_words(field):
-            words = _OfWords(body)
+        if dear and isinstance(body, _Page) and self._tells_words(field):
+            words = _Words(body)
             made = self._value(words, field)
-            return body.local(self._made_once(field.path.replace(".", "_"), words, made))
+            return self._made_once(body, field.path.replace(".", "_"), words, made)
         first: Sequence[Callable[..., Any] | PerSite] = ()
         if isinstance(how, Composed):
             first, how = how.first, how.convert
         given: list[str] = []
         for inner, name in zip(first, wire, strict=False):
-            function = self._function(inner)
-            if inner is told and isinstance(body, _OfWords):
-                given.append(body.is_told(function, name))
+            if inner is told and isinstance(body, _Words):
+                given.append(body.is_told(name))
             else:
-                given.append(body.call(function, [body.attribute(name)]))
+                given.append(body.made(_for_site(inner, self._site), [body.attribute(name)]))
         given += [body.attribute(name) for name in wire[len(first) :]]
-        return body.call(self._function(how), given)
-
-    def _function(self, how: Callable[..., Any] | PerSite) -> str:
-        convert = _for_site(how, self._site)
-        self.names[f"c{id(convert)}"] = convert
-        return f"c{id(convert)}"
+        return body.made(_for_site(how, self._site), given)
 
     def _tells_words(self, field: Field) -> bool:
         """The field is made of nothing but words, and of whether something is told"""
@@ -297,30 +394,26 @@ class _Compiler:
         return field.part is None and self._words.issuperset(set(_wire(field)) - whether)
 
 
+_RAW = "[None for w in rows] if raws is None else [as_json(raw) for raw in raws]"
+
+
+def row_keys(resource: Resource, site: Site, rows: Sequence[Any]) -> list[str]:
+    """The keys of the rows"""
+    each = each_of(resource.row_key)
+    if each is not None:
+        return each(site, rows)
+    return [resource.row_key(site, row) for row in rows]
+
+
 def _for_site(how: Callable[..., Any] | PerSite, site: Site) -> Callable[..., Any]:
     """The converter; one that needs the site is made once, with all that it remembers"""
     if not isinstance(how, PerSite):
         return how
-    if how not in site.converters:
-        site.converters[how] = how.make(site)
-    return site.converters[how]
+    made: Callable[..., Any] | None = site.converters.get(how)
+    if made is None:
+        made = site.converters[how] = how.make(site)
+    return made
 
 
 _GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})
 """paths that are set by whoever reads the list, not by a vendor's mapping"""
-
-
-def convert_rows(
-    convert: Callable[[Any, Any], T], rows: Sequence[Any], raws: Sequence[Any] | None
-) -> tuple[list[T | None], int]:
-    """The rows converted, None where one is not as documented, and how many of those."""
-    made: list[T | None] = []
-    skipped = 0
-    for place, row in enumerate(rows):
-        try:
-            made.append(convert(row, None if raws is None else raws[place]))
-        except (ValueError, TypeError, ArithmeticError, KeyError):
-            # One row that is not as documented must not cost the others; it is counted.
-            made.append(None)
-            skipped += 1
-    return made, skipped

@@ -112,7 +112,7 @@ class Site(msgspec.Struct):
     hash_key: bytes = b""
     facts: dict[str, Any] = {}
     unknown_words: UnknownWords = msgspec.field(default_factory=UnknownWords)
-    converters: dict[Any, Callable[..., Any]] = {}
+    converters: dict[Any, Any] = {}
     made: Made = msgspec.field(default_factory=lambda: Made(UnknownWords()))
 
     def __post_init__(self) -> None:

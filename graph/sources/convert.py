@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import phonenumbers
 
 from graph.errors import SourceMalformed
 from graph.privacy import country_of_pseudonym
+from graph.sources.columns import by_column, plain
 from graph.sources.contract import PerSite, Site
 from graph.types.scalars import Money
 
@@ -29,6 +31,18 @@ T = TypeVar("T")
 # ---------------------------------------------------------------- converters
 
 
+def texts(values: list[Any]) -> list[str | None]:
+    """The same as `text` of each"""
+    try:
+        return [
+            None if value is None else it if (it := value.strip()) and it[0] != "0" else text(it)
+            for value in values
+        ]
+    except AttributeError:  # numbers among them
+        return list(map(text, values))
+
+
+@by_column(texts)
 def text(value: object) -> str | None:
     """The text without blanks around it, or None"""
     if value is None:
@@ -39,11 +53,30 @@ def text(value: object) -> str | None:
     return stripped
 
 
+def _are_told(values: list[Any]) -> list[bool]:
+    try:
+        # Most that is told begins with another sign than a blank or the 0 of a date of zeros.
+        return [
+            value is not None
+            and value != ""
+            and ("0" < value[0] < "\x7f" or text(value) is not None)
+            for value in values
+        ]
+    except TypeError:  # numbers among them
+        return list(map(told, values))
+
+
+@by_column(_are_told)
 def told(value: object) -> bool:
     """Whether there is any text, whatever it says"""
     return value is not None and value != "" and text(value) is not None
 
 
+def _integers(values: list[Any]) -> list[int | None]:
+    return values if plain(values, int, NoneType) else list(map(integer, values))
+
+
+@by_column(_integers)
 def integer(value: object) -> int | None:
     """A whole number, which may come as text"""
     if type(value) is int or value is None or isinstance(value, int):
@@ -78,35 +111,47 @@ def decimal(value: object) -> Decimal | None:
         raise ValueError(f"{stripped[:20]!r} is no number") from None
 
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def _instants(values: list[Any]) -> list[datetime | None]:
+    if "" in values:
+        values = [None if value == "" else value for value in values]
+    try:
+        moments = msgspec.convert(values, list[_Moment | None])
+    except msgspec.ValidationError:  # one without its zone, or a date of zeros
+        return list(map(instant, values))
+    return [
+        moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+        for moment in moments
+    ]
+
+
+@by_column(_instants)
 def instant(value: object) -> datetime | None:
     """RFC 3339 or ISO 8601 text with its zone; without one it is UTC"""
-    if type(value) is str and value[:1] == "2" and value[-1] == "Z":
-        return datetime.fromisoformat(value)  # as most are written: nothing to strip or to shift
     if value is None or value == "":
         return None
     stripped = text(value)
     if stripped is None:
         return None
-    moment = datetime.fromisoformat(stripped)
-    zone = moment.tzinfo
-    if zone is UTC:
-        return moment
-    return moment.replace(tzinfo=UTC) if zone is None else moment.astimezone(UTC)
+    try:
+        moment = msgspec.convert(stripped, _Moment)
+    except msgspec.ValidationError:
+        moment = datetime.fromisoformat(stripped)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _epochs(values: list[Any]) -> list[datetime | None]:
+    numbers = [number or None for number in _integers(values)]
+    return msgspec.convert(numbers, list[datetime | None], strict=False)
+
+
+@by_column(_epochs)
 def epoch(value: object) -> datetime | None:
     """Seconds since 1970 in UTC; 0 is absent"""
-    number = value if type(value) is int else integer(value)
-    return _hour(number // 3600) + _SECONDS[number % 3600] if number else None
-
-
-# `fromtimestamp` with a zone takes three times as long as a sum of what is there already.
-_SECONDS = tuple(timedelta(seconds=second) for second in range(3600))
-
-
-@lru_cache(maxsize=16_384)
-def _hour(number: int) -> datetime:
-    return datetime.fromtimestamp(number * 3600, UTC)
+    number = integer(value)
+    return datetime.fromtimestamp(number, UTC) if number else None
 
 
 @lru_cache(maxsize=16_384)

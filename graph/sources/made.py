@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 from graph.sources.words import UnknownWords
@@ -22,11 +24,15 @@ class Made(dict[tuple[Any, ...], Any]):
     def __repr__(self) -> str:
         return f"<Made, {len(self)} entries>"  # what it holds may tell who called whom
 
+    def recall(self, function: Callable[..., Any], *words: Iterable[Any]) -> list[Any]:
+        """What a function makes of each row's words, which are given as columns"""
+        return list(map(self.__getitem__, zip(repeat(function), *words, strict=False)))
+
     def __missing__(self, key: tuple[Any, ...]) -> Any:
         function, *words = key
-        before = self._unknown_words.total()
+        before = self._unknown_words.times
         made = function(*words)
-        if self._unknown_words.total() == before:
+        if self._unknown_words.times == before:
             if len(self) >= _MOST:
                 self.clear()
             self[key] = made

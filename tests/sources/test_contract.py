@@ -1049,7 +1049,9 @@ def test_every_style_of_blank_reads_alike(bench: Bench, name: str) -> None:
 
     def read(row: Mapping[str, Any]) -> Any:
         wire = msgspec.json.decode(json.dumps(row).encode(), type=resource.wire)
-        return shown(convert(wire, None))
+        [made] = convert([wire], None)
+        assert made is not None
+        return shown(made)
 
     def identifies(row: Mapping[str, Any], spot: tuple[Any, ...]) -> bool:
         wire = msgspec.json.decode(json.dumps(row).encode(), type=resource.wire)

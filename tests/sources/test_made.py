@@ -46,7 +46,9 @@ def test_rows_that_say_the_same_share_what_is_made_of_it_and_no_others() -> None
     def row(caller: str, code: int, answered: str = "") -> CallLog:
         wire = resource.wire(id="1", caller=caller, callee="2002", status_code=code,
                              answered_at=answered)  # fmt: skip
-        return convert(wire, None)
+        [made] = convert([wire], None)
+        assert made is not None
+        return made
 
     one, same, other = row("2001", 486), row("2001", 486), row("2003", 486, "2026-03-01T08:00:00Z")
     assert one.caller is same.caller
@@ -60,8 +62,9 @@ def test_a_word_that_nobody_knows_is_counted_in_each_row_that_says_it() -> None:
     convert = compiled(CallLog, resource, frozenset({"direction"}), site)
     for word in ("SIDEWAYS", "INBOUND_CALL", "SIDEWAYS", "SIDEWAYS"):
         wire = resource.wire(id="1", direction=word)
-        known = word == "INBOUND_CALL"
-        assert (convert(wire, None).direction is CallDirection.UNKNOWN) is not known
+        [made] = convert([wire], None)
+        assert made is not None
+        assert (made.direction is CallDirection.UNKNOWN) is not (word == "INBOUND_CALL")
     assert site.unknown_words == {"SIDEWAYS": 3}
 
 

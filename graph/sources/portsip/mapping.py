@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from graph.sources.columns import by_column
 from graph.sources.contract import Composed, Field, Site
 from graph.sources.convert import decimal, e164, instant, integer, seconds, text, told, word
 from graph.sources.portsip.wire import Leg
@@ -73,6 +74,19 @@ def ring_seconds(
     return _between(rang, answered if answered is not None else ended)
 
 
+def _betweens(firsts: list[datetime | None], lasts: list[datetime | None]) -> list[int | None]:
+    spans = [
+        None if first is None or last is None else last - first
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+    return [
+        None if span is None or span.days < 0
+        else round(span.total_seconds()) if span.microseconds or span.days else span.seconds
+        for span in spans
+    ]  # fmt: skip
+
+
+@by_column(_betweens)
 def _between(first: datetime | None, last: datetime | None) -> int | None:
     if first is None or last is None or last < first:
         return None

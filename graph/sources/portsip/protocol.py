@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from graph.errors import SourceError, SourceRefused, SourceRejected
+from graph.sources.columns import by_column
 from graph.sources.contract import (
     Ask,
     Condition,
@@ -270,6 +271,7 @@ def judge(reply: Reply, request: Request) -> SourceError | Expired | None:
     return SourceRejected("it did not take our request", detail=code)
 
 
+@by_column(lambda _site, rows: [row.id for row in rows])
 def _row_key(_site: Site, row: Leg) -> str:
     return row.id
 

@@ -7,12 +7,13 @@ the agent's hop decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from graph.privacy import keyed_hash
+from graph.sources.columns import by_column
 from graph.sources.contract import LONGEST_CALL_SECONDS, Composed, Field, PerSite, RowKey, Site
 from graph.sources.convert import (
     boolean,
@@ -22,6 +23,7 @@ from graph.sources.convert import (
     lasting,
     seconds,
     text,
+    texts,
     word,
 )
 from graph.sources.yeastar.labels import QUEUE, Place, place, side
@@ -163,6 +165,16 @@ def _outcome(told: str | None) -> CallDisposition:
     return DISPOSITIONS.get((text(told) or "").upper(), CallDisposition.UNKNOWN)
 
 
+def _answered_at(*columns: list[Any]) -> list[datetime | None]:
+    return [
+        started + lasting(ring)
+        if outcome is _ANSWERED and started is not None and ring is not None
+        else answered_at(started, outcome, ring, talk, length)
+        for started, outcome, ring, talk, length in zip(*columns, strict=True)
+    ]
+
+
+@by_column(_answered_at)
 def answered_at(
     started: datetime | None,
     outcome: CallDisposition,
@@ -182,12 +194,28 @@ def answered_at(
     return started + lasting(ring)
 
 
+def _ended_at(starts: list[datetime | None], lengths: list[int | None]) -> list[datetime | None]:
+    return [
+        None if started is None or length is None else started + lasting(length)
+        for started, length in zip(starts, lengths, strict=True)
+    ]
+
+
+@by_column(_ended_at)
 def ended_at(started: datetime | None, length: int | None) -> datetime | None:
     if started is None or length is None:
         return None
     return started + lasting(length)
 
 
+def _talk_seconds(talks: list[int | None], outcomes: list[CallDisposition]) -> list[int | None]:
+    return [
+        talk if outcome is _ANSWERED or outcome is _UNKNOWN else 0
+        for talk, outcome in zip(talks, outcomes, strict=True)
+    ]
+
+
+@by_column(_talk_seconds)
 def talk_seconds(talk: int | None, outcome: CallDisposition) -> int | None:
     """As told of an answered hop; none in one that was not, a mailbox's message included."""
     return talk if outcome is _ANSWERED or outcome is _UNKNOWN else 0
@@ -251,6 +279,12 @@ def did(value: Any) -> str | None:
 _IDENTITY = ("new_id", "id", "uid", "call_id", "timestamp", "call_from", "call_to")
 
 
+def _row_keys(site: Site, rows: Sequence[Row]) -> list[str]:
+    told = texts([row.new_id for row in rows])
+    return told if all(told) else [row_key(site, row) for row in rows]  # type: ignore[return-value]
+
+
+@by_column(_row_keys)
 def row_key(site: Site, row: Row) -> str:
     """`new_id` or `id`, whichever the firmware has; without both a hash of what tells rows apart"""
     return (
@@ -265,13 +299,18 @@ def _hashed(site: Site, *parts: object) -> str:
 
 
 def _native_id(site: Site) -> Callable[..., str]:
-    def convert(
+    def each(*columns: list[Any]) -> list[str]:
+        told = texts(columns[0])
+        return told if all(told) else list(map(native_id, *columns))  # type: ignore[return-value]
+
+    @by_column(each)
+    def native_id(
         new_id: Any, number: Any, uid: Any, call_id: Any, timestamp: Any, start: Any, end: Any
     ) -> str:
         told = text(new_id) or text(number)
         return told or _hashed(site, uid, call_id, timestamp, start, end)
 
-    return convert
+    return native_id
 
 
 def session_id(call_id: str | None, uid: str | None) -> str | None:

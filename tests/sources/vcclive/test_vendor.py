@@ -113,7 +113,8 @@ def record(row: Mapping[str, Any], at: Site | None = None) -> Any:
     at = at or site()
     convert = compiled(CallRecord, VENDOR.logs, PATHS, at, VccliveDetails)
     encoded = msgspec.json.encode(row)
-    return convert(msgspec.json.decode(encoded, type=Cdr), encoded)
+    [made] = convert([msgspec.json.decode(encoded, type=Cdr)], [encoded])
+    return made
 
 
 def changed(**fields: Any) -> Any:
@@ -660,8 +661,7 @@ def test_a_call_that_nobody_took_ends_after_its_ringing() -> None:
 
 
 def test_a_time_that_is_none_makes_the_row_unusable() -> None:
-    with pytest.raises(ValueError, match="isoformat"):
-        changed(start_ts_utc="yesterday")
+    assert changed(start_ts_utc="yesterday") is None
 
 
 # ---------------------------------------------------------------- words

@@ -28,7 +28,7 @@ from graph.errors import (
 from graph.privacy import Secret
 from graph.sources import company
 from graph.sources.company import Call
-from graph.sources.compiling import compiled, convert_rows, wire_keys
+from graph.sources.compiling import compiled, wire_keys
 from graph.sources.contract import Ask, Condition, Exactness, Kind, Page, Reply, Request, Site
 from graph.sources.voicenter import VENDOR
 from graph.sources.voicenter.auth import Credentials
@@ -110,10 +110,8 @@ def page(sent: Reply, *, raw: bool = False, asked: Ask | None = None, **options:
 
 
 def records(here: Site, rows: Sequence[Any], raws: Sequence[Any] | None = None) -> list[Any]:
-    convert: Callable[[Any, Any], CallLog] = compiled(
-        CallLog, LOGS, EVERY_PATH | {"raw"}, here, VENDOR.details
-    )
-    return convert_rows(convert, rows, raws)[0]
+    convert = compiled(CallLog, LOGS, EVERY_PATH | {"raw"}, here, VENDOR.details)
+    return convert(rows, raws)
 
 
 def record(*, region: str | None = "IL", options: Any = None, **values: Any) -> Any:

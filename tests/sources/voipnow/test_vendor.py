@@ -24,7 +24,7 @@ from graph.errors import (
 )
 from graph.privacy import Secret
 from graph.sources import company, voipnow
-from graph.sources.compiling import compiled, convert_rows
+from graph.sources.compiling import compiled
 from graph.sources.contract import (
     Ask,
     Condition,
@@ -117,11 +117,10 @@ def converted(
     where = where or site()
     page = resource.read(where, listed(*entries), asked(resource, where), False)
     target: type = CallRecord if resource is RECORDS_LIST else CallLog
-    convert: Callable[[Any, Any], Any] = compiled(
-        target, resource, paths(resource), where, VoipnowDetails
+    made: list[Any] = compiled(target, resource, paths(resource), where, VoipnowDetails)(
+        page.rows, None
     )
-    made, skipped = convert_rows(convert, page.rows, None)
-    assert not skipped
+    assert all(made)
     return made
 
 
@@ -538,7 +537,7 @@ def test_one_bad_row_keeps_its_place_and_costs_no_other(bad: Any) -> None:
     for raw in (False, True):
         page = RECORDS_LIST.read(site(), listed(DATED[1], bad, DATED[1]), asked(), raw)
         convert = compiled(CallRecord, RECORDS_LIST, frozenset({"started_at"}), site())
-        made, _ = convert_rows(convert, page.rows, None)
+        made = convert(page.rows, None)
         starts = [record.started_at is not None for record in made if record is not None]
         assert starts == [True, False, True]
         assert page.rows[1].id

@@ -23,7 +23,7 @@ from graph.errors import (
 )
 from graph.privacy import Secret
 from graph.sources import company, yeastar
-from graph.sources.compiling import compiled, convert_rows
+from graph.sources.compiling import compiled
 from graph.sources.contract import (
     Ask,
     Condition,
@@ -100,9 +100,9 @@ PATHS = frozenset(field.path for field in mapping.LOGS)
 
 def leg(row: Mapping[str, Any], at: Site | None = None, paths: frozenset[str] = PATHS) -> Any:
     convert = compiled(CallLog, protocol.LOGS_LIST, paths, at or site(), YeastarDetails)
-    made, skipped = convert_rows(convert, [msgspec.convert(row, wire.Row)], None)
-    assert not skipped
-    return made[0]
+    [made] = convert([msgspec.convert(row, wire.Row)], None)
+    assert made is not None
+    return made
 
 
 def minutes(amount: float) -> timedelta:
