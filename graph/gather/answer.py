@@ -33,15 +33,15 @@ async def page(
     trace: Trace,
     signer: keys.Signer,
     loaders: Loaders,
+    wanted: Callable[[str], bool],
     *,
     on_partial: OnPartial = OnPartial.RETURN,
-    edges_wanted: bool = False,
-    cursors_wanted: bool = False,
     dry_run: bool = False,
 ) -> CallRecordConnection | CallLogConnection:
     """One page of a list; SourcesFailed if no source could answer. `dry_run`: nobody is asked.
 
-    It has `edges` only if they are wanted, and these have a `cursor` only if that is.
+    `wanted` says of "edges", "edges.cursor", "page_info.end_cursor" and the like whether they were
+    asked for; what takes time to make is made only then.
     """
     parts.check_late_parts(plan, trace)
     if dry_run:
@@ -50,7 +50,7 @@ async def page(
     else:
         await trace.reserve(estimate(plan))
         runs = await ask.all_sources(plan, trace)
-        made = cut(plan, runs, trace, signer)
+        made = cut(plan, runs, trace, signer, wanted)
         refuse(
             made.outcomes,
             on_partial,
@@ -71,7 +71,8 @@ async def page(
     page.complete = made.complete
     page.window = window_of(plan)
     page.outcomes = made.outcomes
-    if edges_wanted:
+    if wanted("edges"):
+        cursors_wanted = wanted("edges.cursor")
         page.edges = edges(plan, made.entries, signer, cursors_wanted=cursors_wanted)
     return page
 

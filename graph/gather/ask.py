@@ -16,7 +16,7 @@ from graph.gather import keys
 from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
 from graph.gather.plan import Plan, SourcePlan
-from graph.gather.reading import Row, in_order
+from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.sources.compiling import Conversion, compiled
@@ -160,11 +160,10 @@ async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
 
 def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
     """The sources whose unread part may hold an entry of the page"""
-    if not any(run.open for run in runs):
-        return []
+    if all(not run.open or run.frontier is None for run in runs):
+        return [run for run in runs if run.open]
     known = sorted(
         (row for run in runs if not run.failed for row in run.entries),
-        key=in_order,
         reverse=plan.newest_first,
     )
     # A budget that stopped one source ends the page there; nobody is read beyond that.

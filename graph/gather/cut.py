@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from graph.gather import keys
 from graph.gather.ask import Run
 from graph.gather.keys import TICK, Cursor, Hint, Key
 from graph.gather.plan import NotAsked, Plan
-from graph.gather.reading import Row, in_order
+from graph.gather.reading import Row
 from graph.observe import Trace
 from graph.sources.contract import LONGEST_CALL_SECONDS
 from graph.types.answer import (
@@ -37,12 +37,18 @@ class Cut(NamedTuple):
     complete: bool
 
 
-def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> Cut:
+def cut(
+    plan: Plan,
+    runs: Sequence[Run],
+    trace: Trace,
+    signer: keys.Signer,
+    wanted: Callable[[str], bool],
+) -> Cut:
     """Merges the runs and cuts the page, in the direction of reading."""
     given = [run for run in runs if not run.failed]
     # Each run comes in order, which sorting makes use of.
     merged = [row for run in given for row in run.entries]
-    merged.sort(key=in_order, reverse=plan.newest_first)
+    merged.sort(reverse=plan.newest_first)
     # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
     nearest: Key | None = None
     for run in given:
@@ -67,7 +73,7 @@ def cut(plan: Plan, runs: Sequence[Run], trace: Trace, signer: keys.Signer) -> C
     complete = all(o.state is OutcomeState.OK and o.skipped_records == 0 for o in outcomes)
     return Cut(
         entries=page[::-1] if plan.page.backwards else page,
-        page_info=_page_info(plan, runs, page, end, more, count, signer),
+        page_info=_page_info(plan, runs, page, end, more, count, signer, wanted),
         total=count,
         outcomes=outcomes,
         complete=complete,
@@ -150,16 +156,22 @@ def _page_info(
     more: bool,
     count: Count,
     signer: keys.Signer,
+    wanted: Callable[[str], bool],
 ) -> PageInfo:
-    hints: dict[str, Hint] = {}
+    near_name, far_name = "page_info.start_cursor", "page_info.end_cursor"
+    if plan.page.backwards:
+        near_name, far_name = far_name, near_name
+    far_cursor = near_cursor = None
     far = end if end is not None else page[-1].list_key if page else None
-    if far is not None:
+    if far is not None and wanted(far_name):
+        hints: dict[str, Hint] = {}
         for run in runs:
             hint = None if run.failed else run.stream.hint_for(far.started_at)
             if hint is not None:
                 hints[run.live.id] = hint
-    far_cursor = None if far is None else signer.write(_cursor(plan, far, hints, count))
-    near_cursor = None if not page else signer.write(_cursor(plan, page[0].list_key, count=count))
+        far_cursor = signer.write(_cursor(plan, far, hints, count))
+    if page and wanted(near_name):
+        near_cursor = signer.write(_cursor(plan, page[0].list_key, count=count))
     if plan.page.backwards:
         return PageInfo(
             has_next_page=plan.start is not None,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from graph.gather.reading import Row, in_order
+from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.sources.compiling import heads
 from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord
@@ -118,7 +118,7 @@ class FoldedStream:
             if end or (limit is not None and self.ahead(first, limit)):
                 del self._open[key]
                 final.append(fold(key, rows, self._wanted))
-        final.sort(key=in_order, reverse=self.newest_first)
+        final.sort(reverse=self.newest_first)
         self.out.extend(final)
         self.frontier = limit
         self.done = end
@@ -145,7 +145,7 @@ def fold(key: str, rows: Sequence[Row], wanted: frozenset[str]) -> Row:
     it come callee, talk, ring and details; never a sum of legs, which repeat each other.
     """
     if len(rows) > 1:
-        rows = sorted(rows, key=in_order)
+        rows = sorted(rows)
     legs = [row.record for row in rows]
     first, last = legs[0], legs[-1]
     # The first of the least is the latest, since they are looked at from the end.

@@ -28,7 +28,15 @@ from graph.gather.plan import NEEDS, choose
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import Conversion, compiled, heads, row_keys, wire_keys, wire_names
+from graph.sources.compiling import (
+    GIVEN_LATER,
+    Conversion,
+    compiled,
+    heads,
+    row_keys,
+    wire_keys,
+    wire_names,
+)
 from graph.sources.contract import Ask, Found, Part, Reply, Resource, RowKey
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
@@ -96,17 +104,26 @@ async def finish(
     entries: Sequence[Row], kind: Kind, paths: frozenset[str], loaders: Loaders
 ) -> None:
     """Gives every entry what its source's mapping does not: id, source, unit, late parts."""
-    by_source: dict[str, list[Row]] = {}
+    lives = [loaders.sources.live[source] for source in dict.fromkeys(map(_source, entries))]
+    if not any(_is_more(live, kind, paths) for live in lives):
+        return
+    by_source: dict[str, list[Row]] = {live.id: [] for live in lives}
     for entry in entries:
-        by_source.setdefault(entry.source, []).append(entry)
+        by_source[entry.source].append(entry)
     late: list[Awaitable[None]] = []
-    for source, of_source in by_source.items():
-        live = loaders.sources.live[source]
+    for live in lives:
+        of_source = by_source[live.id]
         resource = _finish_source(live, of_source, kind, paths, loaders)
         if resource is not None:
             late += [_fill(live, resource, entry, kind, paths, loaders) for entry in of_source]
     if late:
         await asyncio.gather(*late)
+
+
+def _is_more(live: LiveSource, kind: Kind, paths: frozenset[str]) -> bool:
+    """Something was asked for that the source's mapping alone does not give"""
+    resource, _ = _resource(live, kind)
+    return not GIVEN_LATER.isdisjoint(heads(paths)) or bool(part_names(resource, paths))
 
 
 def _finish_source(
@@ -136,7 +153,7 @@ def _finish_source(
     return resource if part_names(resource, paths) or "record" in wanted else None
 
 
-_row_key = attrgetter("key")
+_source, _row_key = attrgetter("source"), attrgetter("key")
 
 
 async def _fill(

@@ -89,11 +89,14 @@ def label(
     records: Sequence[Any], rows: Iterable[str], live: LiveSource, kind: Kind, paths: frozenset[str]
 ) -> None:
     """Gives records, whose row keys are `rows`, what their source's mapping does not."""
-    source = live.told
-    unit = CallUnit.CALL if kind == "record" else CallUnit.LEG
-    for record in records:
-        record.source = source
-        record.unit = unit
+    wanted = heads(paths)
+    if "source" in wanted:
+        for record in records:
+            record.source = live.told
+    if "unit" in wanted:
+        unit = CallUnit.CALL if kind == "record" else CallUnit.LEG
+        for record in records:
+            record.unit = unit
     if "id" in paths:
         for record, row in zip(records, rows, strict=True):
             record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))

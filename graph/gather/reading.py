@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from itertools import count, repeat
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,9 +19,9 @@ from graph.transport.source import LiveSource
 _PASSES, _BARREN_PASSES = 20, 6
 
 
-class Row(msgspec.Struct, gc=False):
+class Row(msgspec.Struct, order=True, gc=False):
     """One entry of a source: its start, its row key, the record made of it, the wire row(s) it came
-    from.
+    from. Rows are ordered as their places in the list are.
     """
 
     moment: datetime
@@ -37,10 +36,6 @@ class Row(msgspec.Struct, gc=False):
     def list_key(self) -> Key:
         """Its place in the list of all sources"""
         return Key(self.moment, self.source, self.key)
-
-
-in_order: Callable[[Row], Any] = attrgetter("moment", "source", "key")
-"""what rows are sorted by, as keys are, without making one for each row"""
 
 
 class Pass(NamedTuple):

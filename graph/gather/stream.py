@@ -23,7 +23,7 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.gather import keys, pieces
 from graph.gather.keys import TICK, Hint
-from graph.gather.reading import Pass, Reader, Row, agreement, in_order
+from graph.gather.reading import Pass, Reader, Row, agreement
 from graph.observe import Trace
 from graph.sources.compiling import Conversion
 from graph.sources.contract import Ask, Page, Resource
@@ -401,7 +401,7 @@ class Stream:
             self.pending.clear()
         for row in final if self.pending else ():
             del self.pending[row.key]
-        final.sort(key=in_order, reverse=self.newest_first)
+        final.sort(reverse=self.newest_first)
         self.out += final
 
     def _give_up(self, low: datetime, high: datetime) -> None:

@@ -20,7 +20,7 @@ from graph.gather import keys
 from graph.gather.ask import Run
 from graph.gather.cut import fared
 from graph.gather.plan import Plan, SourcePlan, onward
-from graph.gather.reading import Row, in_order
+from graph.gather.reading import Row
 from graph.observe import Trace
 from graph.types.answer import Outcome
 from graph.types.scalars import TimeWindow
@@ -175,5 +175,5 @@ def _taken(held: list[list[Row]], before: datetime | None) -> list[Row]:
         end = len(rows) if before is None else bisect_left(rows, before, key=_moment)
         batch += rows[:end]
         del rows[:end]
-    batch.sort(key=in_order)
+    batch.sort()
     return batch

@@ -78,9 +78,8 @@ async def _page(
             trace,
             context.signer,
             Loaders(context.sources, trace),
+            selected.has,
             on_partial=asked.on_partial,
-            edges_wanted=selected.has("edges"),
-            cursors_wanted=selected.has("edges.cursor"),
             dry_run=asked.dry_run,
         )
     finally:

@@ -36,12 +36,19 @@ class Selection:
     def __init__(self, paths: frozenset[str]) -> None:
         self.paths = paths
         self._below: dict[tuple[str, ...], frozenset[str]] = {}
-        self._has: dict[str, bool] = {}
 
     @cached_property
     def steps(self) -> frozenset[str]:
         """Every attribute that is on the way to a leaf, or is one"""
         return frozenset(step for path in self.paths for step in path.split("."))
+
+    @cached_property
+    def _prefixes(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path in self.paths:
+            steps = path.split(".")
+            found.update(".".join(steps[:length]) for length in range(1, len(steps) + 1))
+        return frozenset(found)
 
     def below(self, *prefixes: str) -> frozenset[str]:
         """The paths below any of the prefixes, without it"""
@@ -56,11 +63,7 @@ class Selection:
 
     def has(self, prefix: str) -> bool:
         """The path itself or anything below it was selected"""
-        known = self._has.get(prefix)
-        if known is None:
-            start = prefix + "."
-            known = self._has[prefix] = any(p == prefix or p.startswith(start) for p in self.paths)
-        return known
+        return prefix in self._prefixes
 
 
 def of(info: GraphQLResolveInfo[Any]) -> Selection:

@@ -309,7 +309,7 @@ class _Compiler:
         """The conversion"""
         page = _Page(self.names)
         page.new("Target", "r")
-        done = set(_GIVEN_LATER)
+        done = set(GIVEN_LATER)
         for field in self._fields:
             if "." not in field.path:
                 done.add(field.path)
@@ -415,5 +415,5 @@ def _for_site(how: Callable[..., Any] | PerSite, site: Site) -> Callable[..., An
     return made
 
 
-_GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})
+GIVEN_LATER = frozenset({"id", "source", "unit", "logs", "record"})
 """paths that are set by whoever reads the list, not by a vendor's mapping"""
