@@ -160,9 +160,9 @@ _NOT_AS_DOCUMENTED = (ValueError, TypeError, ArithmeticError, KeyError)
 class _Names(dict[str, Any]):
     """What the generated functions know, by its name in them."""
 
-    def of(self, thing: Any) -> str:
-        """The name of a function"""
-        name = f"c{id(thing)}"
+    def of(self, thing: Any, letter: str = "c") -> str:
+        """The name of a function, which begins with the letter"""
+        name = f"{letter}{id(thing)}"
         self[name] = thing  # which keeps it, so that no other thing gets its id
         return name
 
@@ -194,7 +194,7 @@ class _Words:
 
     def changed(self, change: Callable[[Any], Any], value: str) -> str:
         """The name of what becomes of a value, unless it is None"""
-        return self._local(f"None if {value} is None else {self._names.of(change)}({value})")
+        return self._local(f"None if {value} is None else {self._names.of(change, 'm')}({value})")
 
     def set(self, holder: str, attribute: str, value: str) -> None:
         self.lines.append(f" {holder}.{attribute} = {value}")
@@ -240,7 +240,7 @@ class _Page:
 
     def changed(self, change: Callable[[Any], Any], value: str) -> str:
         """The name of what becomes of values, unless they are None"""
-        name = self.names.of(change)
+        name = self.names.of(change, "m")
         return self.column(f"[None if x is None else {name}(x) for x in {value}]")
 
     def new(self, kind: str, name: str) -> str:
