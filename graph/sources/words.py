@@ -23,7 +23,8 @@ class UnknownWords(Counter[str]):
     @contextmanager
     def all_or_none(self) -> Iterator[None]:
         """Words that are met inside count only if the block ends well"""
-        self._held = held = []
+        held: list[str] = []
+        self._held = held
         try:
             yield
         finally:
