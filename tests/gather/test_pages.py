@@ -20,7 +20,6 @@ CASES = int(os.environ.get("CDR_GRAPH_CASES", "12"))
 
 laws = settings(
     max_examples=CASES,
-    deadline=None,
     derandomize=CASES < 1000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

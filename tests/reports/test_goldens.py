@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -348,7 +348,6 @@ def durations() -> st.SearchStrategy[ReportDuration]:
     ) | st.just(ReportDuration(kind=ReportDurationKind.ANY, min_seconds=None, max_seconds=None))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(parties(), parties(), st.sampled_from(list(ReportAnswerState)), durations())
 def test_reading_is_the_inverse_of_writing(
     caller: ReportParty, callee: ReportParty, state: ReportAnswerState, length: ReportDuration

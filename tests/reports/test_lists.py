@@ -39,7 +39,7 @@ async def walk(api: Api, arguments: str, *, first: int, root: str = "callReports
         cursor = data["page"]["pageInfo"]["endCursor"]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(first=st.integers(1, 7), order=st.sampled_from(["NAME", "NAME_DESCENDING", "STATUS"]))
 def test_pages_of_any_size_joined_are_the_whole_list(first: int, order: str) -> None:
     async def work() -> None:

@@ -151,7 +151,6 @@ def case(
 
 laws = settings(
     max_examples=CASES,
-    deadline=None,
     derandomize=CASES < 1000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

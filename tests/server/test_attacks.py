@@ -280,7 +280,7 @@ def test_introspection_and_suggestions_can_be_switched_off() -> None:
 SPREADS = st.lists(st.lists(st.integers(0, 6), max_size=3), min_size=7, max_size=7)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(SPREADS)
 def test_fragments_count_as_often_as_they_are_spread(spreads: list[list[int]]) -> None:
     """Against the plain definition: opening every spread, which only small trees can bear"""
@@ -302,7 +302,7 @@ def test_fragments_count_as_often_as_they_are_spread(spreads: list[list[int]]) -
     assert size.root_fields == 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(SPREADS)
 def test_counting_ends_whatever_spreads_what(spreads: list[list[int]]) -> None:
     from graphql import parse

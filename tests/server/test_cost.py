@@ -160,7 +160,7 @@ def test_one_caller_cannot_use_up_what_is_anothers() -> None:
     run(work)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

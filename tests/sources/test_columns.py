@@ -18,7 +18,7 @@ from graph.sources.compiling import compiled, row_keys
 from graph.sources.contract import Resource
 from graph.sources.convert import epoch, instant, integer, text, told
 from graph.sources.portsip.mapping import _between
-from graph.sources.yeastar.mapping import answered_at, ended_at, talk_seconds
+from graph.sources.yeastar.times import answered_at, ended_at, talk_seconds
 from graph.types.call import CallDisposition, CallLog
 from tests.sources.test_made import site_of
 

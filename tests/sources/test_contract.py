@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from graphql import GraphQLNamedType, build_schema, get_named_type, is_leaf_type
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.config import secret_hook
@@ -570,9 +570,7 @@ def test_no_condition_is_told_better_than_the_manifest_says_and_each_as_well_onc
 
 companies = settings(
     max_examples=CASES,
-    deadline=None,
     derandomize=CASES < 100,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

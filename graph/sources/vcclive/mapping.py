@@ -78,7 +78,7 @@ def _said(value: Any) -> str:
 def _moment(site: Site) -> Callable[[object, object], datetime | None]:
     wall = local(site)
     compared: set[str] = set()
-    """the days of which one pair of times was compared"""
+    """the days of which one pair of times was compared, and agreed"""
 
     def convert(utc: object, wall_clock: object) -> datetime | None:
         told = instant(utc)
@@ -87,8 +87,9 @@ def _moment(site: Site) -> Callable[[object, object], datetime | None]:
         if isinstance(wall_clock, str) and (day := wall_clock[:10]) not in compared:
             if len(compared) > _MOST_DAYS:
                 compared.clear()
-            compared.add(day)
-            if not _of_zone(told, wall_clock, site):
+            if _of_zone(told, wall_clock, site):
+                compared.add(day)
+            else:
                 # Its days are not those that are asked for; the calls that come are right.
                 site.unknown_words.met(f"a local time that is not of {site.zone.key}")
         return told
