@@ -8,6 +8,8 @@ lock, so that one that is interrupted has not happened.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -132,15 +134,32 @@ def _plain(error: BaseException | None) -> str:
     return next((known for known in _SQLITE_SAYS if known in said), "failed")
 
 
+def write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Keeps a log of writes, as the file remembers from then on (https://sqlite.org/wal.html).
+
+    Unlike everything else, that switch fails at once where another process has the file locked.
+    """
+    give_up = time.monotonic() + LOCKED_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _sqlite_as_it_should_be(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         # The driver must not begin transactions by itself (SQLAlchemy, "pysqlite: transactions").
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                       f"busy_timeout={LOCKED_MS}"):  # fmt: skip
+        for pragma in (f"busy_timeout={LOCKED_MS}", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
+        write_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -239,14 +239,19 @@ def _by_queue(
     )
 
 
+def _of_queues(looks: Looks) -> tuple[FigureColumn, ...]:
+    return (
+        _OFFERED, _ANSWERED, _MAILBOX, _ABANDONED, _UNANSWERED, _BUSY, _FAILED,
+        _abandon_rate(looks), _SPEED, _AVERAGE_TALK, _TALK, _WAITING,
+    )  # fmt: skip
+
+
 def _performance(definition: Definition) -> Blueprint:
     looks, filter = definition.looks, _queues(definition)
-    queues = (_OFFERED, _ANSWERED, _ABANDONED, _UNANSWERED, _abandon_rate(looks), _SPEED,
-              _AVERAGE_TALK, _TALK, _WAITING)  # fmt: skip
     agents = (_OFFERED, _ANSWERED, _AVERAGE_TALK, _TALK)
     return Blueprint(
         (
-            _by_queue("By queue", queues, filter),
+            _by_queue("By queue", _of_queues(looks), filter),
             _by_queue("By queue and agent", agents, filter, StatsKey.AGENT),
         )
     )
@@ -254,8 +259,7 @@ def _performance(definition: Definition) -> Blueprint:
 
 def _detailed(definition: Definition) -> Blueprint:
     looks, filter = definition.looks, _queues(definition)
-    columns = (_OFFERED, _ANSWERED, _MAILBOX, _ABANDONED, _UNANSWERED, _BUSY, _FAILED,
-               _abandon_rate(looks), _SPEED, _AVERAGE_TALK, _TALK, _WAITING)  # fmt: skip
+    columns = _of_queues(looks)
     return Blueprint(
         (
             _by_queue("By queue and day", columns, filter, StatsKey.DAY),

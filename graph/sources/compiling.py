@@ -128,14 +128,14 @@ def compiled(
         if len(site.converters) >= _MOST_CONVERTERS:
             site.converters.clear()
         columns = _Compiler(target, resource, paths, site, details, mask).made()
-        made = site.converters[key] = _row_by_row_if_need_be(columns, site.unknown_words)
+        made = site.converters[key] = _halved_if_need_be(columns, site.unknown_words)
     return made
 
 
 _MOST_CONVERTERS = 500
 
 
-def _row_by_row_if_need_be(
+def _halved_if_need_be(
     columns: Callable[[Sequence[Any], Sequence[Any] | None], list[T]], unknown_words: UnknownWords
 ) -> Conversion[T]:
     """One row that is not as documented must not cost the others"""
@@ -143,13 +143,11 @@ def _row_by_row_if_need_be(
     def convert(rows: Sequence[Any], raws: Sequence[Any] | None) -> list[T | None]:
         with suppress(*_NOT_AS_DOCUMENTED), unknown_words.all_or_none():
             return [*columns(rows, raws)]
-        made: list[T | None] = []
-        for place, row in enumerate(rows):
-            try:
-                made += columns([row], None if raws is None else [raws[place]])
-            except _NOT_AS_DOCUMENTED:
-                made.append(None)
-        return made
+        if len(rows) == 1:
+            return [None]
+        middle = len(rows) // 2
+        first, second = (None, None) if raws is None else (raws[:middle], raws[middle:])
+        return convert(rows[:middle], first) + convert(rows[middle:], second)
 
     return convert
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -125,12 +125,22 @@ def test_variables_have_an_editor(opened: Chromium) -> None:
     rewrite(opened, "query ($of: [Vendor!]) { sources { id } page: callRecords(first: 1, "
                     "filter: {vendors: $of}) { nodes { source { vendor } } } }")  # fmt: skip
     opened.click(SHOW_VARIABLES)
-    opened.click(VARIABLES)
-    opened.wait_for(has_focus(VARIABLES))
-    opened.write('{"of": ["VCCLIVE"]}')
+    write_into(opened, VARIABLES, '{"of": ["VCCLIVE"]}')
     opened.wait_for(f"""{lines(VARIABLES)}.includes('"VCCLIVE"')""")
     opened.click(EXECUTE)
     opened.wait_for(f"""{lines(RESULT)}.includes('"vendor": "VCCLIVE"')""")
+
+
+def write_into(browser: Chromium, editor: str, text: str) -> None:
+    """Writes into an editor that has just been opened: while it settles, what is typed is lost."""
+    for _ in range(5):
+        browser.click(editor)
+        browser.wait_for(has_focus(editor))
+        browser.write(text)
+        with suppress(TimeoutError):
+            browser.wait_for(f"{lines(editor)}.trim() !== ''", timeout=5)
+            return
+    raise TimeoutError(f"nothing that was written into {editor} is there")
 
 
 def rewrite(browser: Chromium, query: str, name: str = "<untitled>") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +19,7 @@ from sqlalchemy import text
 from graph.engine.definition import Author, Definition, Looks, Party
 from graph.engine.kept import definitions, runs
 from graph.engine.kept.runs import KeptRun
-from graph.engine.store import Store, url_of
+from graph.engine.store import Store, url_of, write_ahead
 from graph.errors import ConfigError, StoreFailed
 from tests.engine.databases import BOTH, database
 from tests.support import NOW, run
@@ -250,6 +251,28 @@ def test_a_migration_that_is_killed_has_not_happened_and_is_done_by_the_next(url
             assert len(await store.read(definitions.every)) == 1
 
     run(work)
+
+
+def test_a_file_that_others_read_becomes_one_with_a_log_of_writes_once_they_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "reports.sqlite"
+    reader, writer = (sqlite3.connect(file, isolation_level=None, timeout=0) for _ in range(2))
+    reader.execute("CREATE TABLE one (x)")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM one").fetchall()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        reader.execute("COMMIT")
+
+    monkeypatch.setattr("graph.engine.store.time.sleep", wait)
+    write_ahead(writer.cursor())
+    assert len(waits) == 1
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    reader.close()
+    writer.close()
 
 
 @pytest.mark.parametrize("given", ["mysql://host/name", "nonsense"])
