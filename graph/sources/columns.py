@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_EACH: WeakKeyDictionary[Callable[..., Any], Callable[..., Any]] = WeakKeyDictionary()
 
 
 def by_column(each: Callable[..., list[Any]]) -> Callable[[F], F]:
@@ -19,7 +16,7 @@ def by_column(each: Callable[..., list[Any]]) -> Callable[[F], F]:
     """
 
     def declare(one: F) -> F:
-        _EACH[one] = each
+        vars(one)["by_column"] = each  # with which it is forgotten
         return one
 
     return declare
@@ -27,7 +24,8 @@ def by_column(each: Callable[..., list[Any]]) -> Callable[[F], F]:
 
 def each_of(one: Callable[..., Any]) -> Callable[..., list[Any]] | None:
     """What does a function's work for all rows of a page at once, if that was declared"""
-    return _EACH.get(one)
+    each: Callable[..., list[Any]] | None = getattr(one, "by_column", None)
+    return each
 
 
 def plain(values: Sequence[Any], *kinds: type) -> bool:

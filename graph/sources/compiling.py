@@ -165,17 +165,31 @@ class _Names(dict[str, Any]):
         return name
 
 
-class _Words:
+class _Body:
+    """The lines of one generated function."""
+
+    def __init__(self, names: _Names) -> None:
+        self.lines: list[str] = []
+        self.names = names
+        self._locals: dict[str, str] = {}
+
+    def local(self, expression: str) -> str:
+        """The name of what was made of it before, or is made of it now"""
+        if expression not in self._locals:
+            self._locals[expression] = f"v{len(self._locals)}"
+            self.lines.append(f" {self._locals[expression]} = {expression}")
+        return self._locals[expression]
+
+
+class _Words(_Body):
     """A generated function of words: its parameters, and what they are called in the function of a
     page, which calls it.
     """
 
     def __init__(self, page: _Page) -> None:
-        self.lines: list[str] = []
+        super().__init__(page.names)
         self.given: dict[str, str] = {}
         self._page = page
-        self._names = page.names
-        self._locals: dict[str, str] = {}
 
     def attribute(self, name: str) -> str:
         self.given[f"w_{name}"] = self._page.attribute(name)
@@ -188,58 +202,45 @@ class _Words:
 
     def made(self, convert: Callable[..., Any], given: Sequence[str]) -> str:
         """The name of what a converter makes of what has these names"""
-        return self._local(f"{self._names.of(convert)}({', '.join(given)})")
+        return self.local(f"{self.names.of(convert)}({', '.join(given)})")
 
     def changed(self, change: Callable[[Any], Any], value: str) -> str:
         """The name of what becomes of a value, unless it is None"""
-        return self._local(f"None if {value} is None else {self._names.of(change, 'm')}({value})")
+        return self.local(f"None if {value} is None else {self.names.of(change, 'm')}({value})")
 
     def set(self, holder: str, attribute: str, value: str) -> None:
         self.lines.append(f" {holder}.{attribute} = {value}")
 
-    def _local(self, expression: str) -> str:
-        if expression not in self._locals:
-            self._locals[expression] = f"v{len(self._locals)}"
-            self.lines.append(f" {self._locals[expression]} = {expression}")
-        return self._locals[expression]
 
-
-class _Page:
+class _Page(_Body):
     """The generated function of a page, in which every name is that of a column."""
 
     def __init__(self, names: _Names) -> None:
-        self.lines: list[str] = []
-        self.names = names
-        self._locals: dict[str, str] = {}
+        super().__init__(names)
         self._set: list[str] = []
         self._read: dict[str, None] = {}
 
-    def column(self, expression: str) -> str:
-        """The name of what was made before, or is made now"""
-        if expression not in self._locals:
-            self._locals[expression] = f"v{len(self._locals)}"
-            self.lines.append(f" {self._locals[expression]} = {expression}")
-        return self._locals[expression]
-
     def attribute(self, name: str) -> str:
         """The name of a wire attribute's values"""
-        return self.column(f"[w.{name} for w in rows]")
+        return self.local(f"[w.{name} for w in rows]")
 
     def made(self, convert: Callable[..., Any], given: Sequence[str]) -> str:
         """The name of what a converter makes of what has these names"""
+        if not given:
+            return self.local(f"[{self.names.of(convert)}() for w in rows]")
         each = each_of(convert)
         if each is not None:
-            return self.column(f"{self.names.of(each)}({', '.join(given)})")
-        return self.column(f"list(map({', '.join((self.names.of(convert), *given))}))")
+            return self.local(f"{self.names.of(each)}({', '.join(given)})")
+        return self.local(f"list(map({', '.join((self.names.of(convert), *given))}))")
 
     def recalled(self, function: str, given: Sequence[str]) -> str:
         """The name of what a function of words makes, or made before"""
-        return self.column(f"recall({', '.join((function, *given))})")
+        return self.local(f"recall({', '.join((function, *given))})")
 
     def changed(self, change: Callable[[Any], Any], value: str) -> str:
         """The name of what becomes of values, unless they are None"""
         name = self.names.of(change, "m")
-        return self.column(f"[None if x is None else {name}(x) for x in {value}]")
+        return self.local(f"[None if x is None else {name}(x) for x in {value}]")
 
     def new(self, kind: str, name: str) -> str:
         """The name of a new object for each row"""
@@ -318,7 +319,7 @@ class _Compiler:
                 self._object(page, head)
         for head in sorted(self._first - done):
             raw = head == "raw" and self._mask is None
-            page.set("r", head, page.column(_RAW) if raw else "None")
+            page.set("r", head, page.local(_RAW) if raw else "None")
         self._lines += ["def convert(rows, raws):", *page.whole(), " return r"]
         exec(compile("\n".join(self._lines), "<compiled conversion>", "exec"), self.names)  # noqa: S102
         made: Callable[[Sequence[Any], Sequence[Any] | None], list[Any]] = self.names["convert"]
@@ -389,7 +390,8 @@ class _Compiler:
         """The field is made of nothing but words, and of whether something is told"""
         first = field.convert.first if isinstance(field.convert, Composed) else ()
         whether = {name for inner, name in zip(first, _wire(field), strict=False) if inner is told}
-        return field.part is None and self._words.issuperset(set(_wire(field)) - whether)
+        wire = set(_wire(field))
+        return field.part is None and bool(wire) and self._words.issuperset(wire - whether)
 
 
 _RAW = "[None for w in rows] if raws is None else [as_json(raw) for raw in raws]"

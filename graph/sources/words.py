@@ -30,14 +30,17 @@ class UnknownWords(Counter[str]):
         finally:
             self._held = None
         for word in held:
-            self.met(word)
+            self._count(word)
 
     def met(self, word: str) -> None:
         """Counts a word"""
         self.times += 1
         if self._held is not None:
             self._held.append(word)
-            return
+        else:
+            self._count(word)
+
+    def _count(self, word: str) -> None:
         shown = word[:_LONGEST_WORD]
         self[shown if shown in self or len(self) < _MOST_WORDS else OTHERS] += 1
         self._tell()

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.sources import all_vendors
+from graph.sources import all_vendors, vendor
 from graph.sources.columns import by_column, each_of, plain
 from graph.sources.compiling import compiled, row_keys
-from graph.sources.contract import Resource
-from graph.sources.convert import epoch, instant, integer, text, told
+from graph.sources.contract import Field, Resource
+from graph.sources.convert import constant, epoch, instant, integer, text, told
 from graph.sources.portsip.mapping import _between
 from graph.sources.yeastar.times import answered_at, ended_at, talk_seconds
 from graph.types.call import CallDisposition, CallLog
@@ -139,6 +140,21 @@ def test_a_page_is_converted_as_each_row_is(name: str, resource: Resource) -> No
         assert outcome(lambda: row_keys(resource, at_once, rows)) == keys
 
     law()
+
+
+def test_what_needs_nothing_of_a_row_is_the_same_for_all() -> None:
+    site, logs = site_of("portsip"), vendor("portsip").logs
+    fields = (
+        Field("started_at", "started_at", instant),
+        Field("trunk_in", (), constant("the only one")),
+        Field("caller.name", (), constant("nobody")),
+    )
+    resource = msgspec.structs.replace(logs, fields=fields)
+    convert = compiled(CallLog, resource, frozenset({"trunk_in", "caller.name"}), site)
+    made = convert([logs.wire(id="1"), logs.wire(id="2")], None)
+    assert [call and (call.trunk_in, call.caller.name) for call in made] == [
+        ("the only one", "nobody")
+    ] * 2
 
 
 def test_what_was_not_declared_has_no_columns() -> None:
