@@ -7,7 +7,6 @@ being told what is wrong.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import signal
@@ -146,18 +145,13 @@ Cli = Callable[..., Done]
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs one command to its end in this process, and leaves its logging as it was"""
+    """Runs one command to its end in this process"""
 
     def run(*arguments: str | Path) -> Done:
-        root = logging.getLogger()
-        handlers, level = root.handlers[:], root.level
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:
             code = int(end.code or 0)
-        finally:
-            root.handlers[:] = handlers
-            root.setLevel(level)
         shown = capsys.readouterr()
         return Done(code, shown.out, shown.err)
 

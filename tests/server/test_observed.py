@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -147,17 +147,15 @@ def test_no_caller_can_make_new_labels() -> None:
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     """What a server with `--log json` writes"""
     root, told = logging.getLogger(), io.StringIO()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
     observe.write_logs("INFO", "json")
     (handler,) = set(root.handlers) - set(handlers)
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(told)
-    yield told
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return told
 
 
 def operations(lines: io.StringIO) -> list[dict[str, Any]]:
