@@ -1,5 +1,7 @@
 """So many callers that each ask again as soon as they are answered: by wrk where it is installed.
 
+Where `{moment}` stands in what is asked, every request has a moment of its own.
+
 python -m benchmarks.callers URL BODY CALLERS SECONDS     what `measure` runs where there is no wrk
 """
 
@@ -12,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
 
 import msgspec
 
@@ -29,9 +33,21 @@ class Load(msgspec.Struct, frozen=True):
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
-def measure(url: str, query: str, callers: int, seconds: float, pin: Sequence[str] = ()) -> Load:
+MOMENT = "{moment}"
+_FIRST = 1_000_000_000
+"""seconds since 1970 of the first moment of a run; before all records"""
+
+
+def measure(
+    url: str,
+    query: str,
+    callers: int,
+    seconds: float,
+    pin: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Load:
     """One run. `pin`: the command that keeps the callers on a core of their own."""
-    body = msgspec.json.encode({"query": query}).decode()
+    body = msgspec.json.encode({"query": query, "variables": variables or {}}).decode()
     wrk = shutil.which("wrk")
     if wrk is None:
         itself = [sys.executable, "-m", "benchmarks.callers"]
@@ -43,6 +59,15 @@ def measure(url: str, query: str, callers: int, seconds: float, pin: Sequence[st
             "wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\n"
             f"wrk.body = [==[{body}]==]\n"
         )
+        if MOMENT in body:
+            script.write(
+                f"local asked, at = wrk.body, {_FIRST}\n"
+                "request = function()\n"
+                " at = at + 1\n"
+                " local moment = os.date('!%Y-%m-%dT%H:%M:%SZ', at)\n"
+                f" return wrk.format(nil, nil, nil, (asked:gsub('{MOMENT}', moment)))\n"
+                "end\n"
+            )
         script.flush()
         command = [wrk, "-t1", f"-c{callers}", f"-d{seconds:g}s", "--timeout", "30s", "--latency"]
         told_text = subprocess.run(
@@ -69,11 +94,16 @@ def _read(told: str) -> Load:
     return Load(rate, milliseconds("50"), milliseconds("99"), failed)
 
 
-async def _ask(url: str, body: bytes, callers: int, seconds: float) -> Load:
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def _ask(url: str, text: str, callers: int, seconds: float) -> Load:
     import aiohttp
 
     took: list[float] = []
     failed = 0
+    moments = map(_moment, count(_FIRST))
     headers = {"content-type": "application/json"}
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=callers), headers=headers
@@ -83,7 +113,8 @@ async def _ask(url: str, body: bytes, callers: int, seconds: float) -> Load:
         async def caller() -> None:
             nonlocal failed
             while (began := time.monotonic()) < until:
-                async with session.post(url, data=body) as reply:
+                body = text.replace(MOMENT, next(moments))
+                async with session.post(url, data=body.encode()) as reply:
                     await reply.read()
                     failed += reply.status != 200
                 took.append(time.monotonic() - began)
@@ -100,6 +131,6 @@ async def _ask(url: str, body: bytes, callers: int, seconds: float) -> Load:
 
 if __name__ == "__main__":
     address, text, amount, lasting = sys.argv[1:5]
-    load = asyncio.run(_ask(address, text.encode(), int(amount), float(lasting)))
+    load = asyncio.run(_ask(address, text, int(amount), float(lasting)))
     print(msgspec.json.encode(load).decode())
     sys.stdout.flush()

@@ -8,7 +8,9 @@ Merge: three PortSIP boxes, 100 calls each, ten fields, one list by start. Big: 
 1,000 legs. All convert the same fields and are compared field by field before they are measured,
 except Tailcall, which can neither convert nor merge: it passes three lists on, and so does less.
 Every gateway is one process on one core; callers and upstream are on the other. All run at once and
-are measured in turn, so that what slows the machine slows all. cdr-graph is `cdr-graph serve`.
+are measured in turn, so that what slows the machine slows all. cdr-graph is `cdr-graph serve`. Its
+callers share what they read when they ask the same in the same moment, so it is measured a second
+time with a question of its own for each request, of which nothing can be shared.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
-from benchmarks.callers import Load, measure  # noqa: E402
+from benchmarks.callers import MOMENT, Load, measure  # noqa: E402
 from benchmarks.upstream import (  # noqa: E402
     LEGS,
     free_port,
@@ -44,7 +46,7 @@ from benchmarks.upstream import (  # noqa: E402
 
 GATEWAYS = ROOT / "benchmarks" / "gateways"
 TAILCALL = GATEWAYS / "node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall"
-OURS = "cdr-graph"
+OURS, OWN = "cdr-graph", "cdr-graph, no two questions alike"
 
 FIELDS = (
     "startedAt answeredAt endedAt direction disposition talkSeconds totalSeconds nativeId "
@@ -69,6 +71,7 @@ class Gateway(msgspec.Struct):
     queries: Mapping[str, str]
     records: Callable[[Any], list[Any]] | None
     env: Mapping[str, str] = {}
+    variables: Mapping[str, str] | None = None
     port: int = 0
     server: Server | None = None
 
@@ -116,6 +119,11 @@ MERGE = ask(300, ["hq1", "hq2", "hq3"])
 BIG = ask(1000, ["yard"], "LEG")
 
 
+def since(query: str) -> str:
+    """The same query, for the records since a moment that is given as a variable"""
+    return f"query($since: DateTime) {query.replace('filter: {', 'filter: {since: $since, ')}"
+
+
 def ours(folder: Path, up: str, boxes: int = 3, legs: Sequence[int] = (1000,)) -> Gateway:
     """`cdr-graph serve`, as anybody starts it"""
     config = folder / f"graph{free_port()}.toml"
@@ -125,6 +133,14 @@ def ours(folder: Path, up: str, boxes: int = 3, legs: Sequence[int] = (1000,)) -
         {"merge": MERGE, "big": BIG},
         lambda data: list(data["callRecords"]["nodes"]),
     )
+
+
+def each_its_own(folder: Path, up: str) -> Gateway:
+    """The same, asked for the records since a moment that no other request names"""
+    gateway = ours(folder, up)
+    gateway.queries = {kind: since(query) for kind, query in gateway.queries.items()}
+    gateway.variables = {"since": MOMENT}
+    return gateway
 
 
 def others(folder: Path, up: str) -> dict[str, Gateway]:
@@ -226,7 +242,8 @@ def running(name: str, gateway: Gateway, pin: Sequence[str], folder: Path) -> It
 
 def answer(gateway: Gateway, query: str) -> Any:
     """The data of one answer; SystemExit if it has errors"""
-    body = msgspec.json.encode({"query": query})
+    variables = dict.fromkeys(gateway.variables or (), "2001-09-09T01:46:40Z")
+    body = msgspec.json.encode({"query": query, "variables": variables})
     request = urllib.request.Request(gateway.url, body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as reply:
         told = msgspec.json.decode(reply.read())
@@ -284,12 +301,17 @@ def in_turn(
     """`runs` rounds, in each of which every gateway is measured once with each number of callers"""
     load, _ = pins()
     found: dict[tuple[str, int], list[Load]] = {}
+
+    def one_run(gateway: Gateway, amount: int, seconds: float) -> Load:
+        query = gateway.queries[kind]
+        return measure(gateway.url, query, amount, seconds, load, gateway.variables)
+
     for gateway in gateways.values():
-        measure(gateway.url, gateway.queries[kind], 16, min(2.0, options.seconds), load)
+        one_run(gateway, 16, min(2.0, options.seconds))
     for _ in range(options.runs):
         for amount in callers:
             for name, gateway in gateways.items():
-                one = measure(gateway.url, gateway.queries[kind], amount, options.seconds, load)
+                one = one_run(gateway, amount, options.seconds)
                 if one.failed:
                     print(f"{name}, {amount} callers: {one.failed} requests failed")
                 found.setdefault((name, amount), []).append(one)
@@ -307,7 +329,11 @@ def table_of_peers(kind: str, title: str, options: Options) -> None:
     load, own = pins()
     with ExitStack() as stack:
         up = stack.enter_context(upstream(load))
-        gateways = {OURS: ours(options.folder, up), **others(options.folder, up)}
+        gateways = {
+            OURS: ours(options.folder, up),
+            OWN: each_its_own(options.folder, up),
+            **others(options.folder, up),
+        }
         if options.only:
             gateways = {name: it for name, it in gateways.items() if name in options.only}
         for name, gateway in gateways.items():
@@ -316,9 +342,13 @@ def table_of_peers(kind: str, title: str, options: Options) -> None:
         found = in_turn(gateways, kind, options.callers, options)
         print(f"\n{title}\n")
         callers = [f"{amount} callers" for amount in options.callers]
-        ratios_at = [f"cdr-graph is, at {amount}" for amount in options.callers]
+        ratios_at = [
+            f"{what}, at {amount}"
+            for amount in options.callers
+            for what in ("cdr-graph is", "with no two alike")
+        ]
         print(f"| | {' | '.join(callers)} | {' | '.join(ratios_at)} | memory |")
-        print("| --- |" + " ---: |" * (2 * len(options.callers) + 1))
+        print("| --- |" + " ---: |" * (3 * len(options.callers) + 1))
         for name, gateway in gateways.items():
             cells, ratios = [], []
             for amount in options.callers:
@@ -328,9 +358,10 @@ def table_of_peers(kind: str, title: str, options: Options) -> None:
                     f"{rate:,.0f}/s, {median(loads, 'median_ms'):.1f} / "
                     f"{median(loads, 'p99_ms'):.1f} ms"
                 )
-                mine = found.get((OURS, amount))
-                ratios.append("" if mine is None or not rate or name == OURS
-                              else f"{median(mine, 'per_second') / rate:.2f} ×")  # fmt: skip
+                for which in (OURS, OWN):
+                    mine = found.get((which, amount))
+                    ratios.append("" if mine is None or not rate or name in (OURS, OWN)
+                                  else f"{median(mine, 'per_second') / rate:.2f} ×")  # fmt: skip
             print(f"| {name} | {' | '.join(cells)} | {' | '.join(ratios)} "
                   f"| {megabytes(gateway.server):.0f} MB |")  # fmt: skip
 

@@ -15,6 +15,7 @@ from graph.errors import SourceError, SourceOverBudget
 from graph.gather import keys
 from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
+from graph.gather.parts import changed_later
 from graph.gather.plan import Plan, SourcePlan
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
@@ -54,6 +55,7 @@ class Run:
             convert,
             hint=source.hint,
             keep_trail=keep_trail,
+            alike=None if changed_later(source.resource, plan.paths) else (plan.kind, plan.unit),
         )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})

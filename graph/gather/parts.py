@@ -37,6 +37,14 @@ def part_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def changed_later(resource: Resource, paths: frozenset[str]) -> bool:
+    """Records get more than everybody who asks alike would give them: late parts, legs, calls"""
+    return bool(part_names(resource, paths)) or not _OWN.isdisjoint(heads(paths))
+
+
+_OWN = frozenset({"logs", "record"})
+
+
 def late_requests(source: SourcePlan, plan: Plan) -> int:
     """How many further requests the late parts of a full page take, if all are this source's"""
     late = len(part_names(source.resource, plan.paths)) + ("record" in heads(plan.paths))

@@ -140,7 +140,8 @@ def page(
         raise BadUserInput("unit", "`unit` is CALL or LEG")
     filter = filter or CallFilter()
     tests = checks(filter, trace.caller)
-    now = trace.timer.now()
+    # Whole seconds, so that those who ask in the same moment ask the vendors for the same.
+    now = trace.timer.now().replace(microsecond=0)
     since, until = window(filter)
     question = keys.question_hash(kind, unit.value, newest_first, plain(filter))
     cursors = {

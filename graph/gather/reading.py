@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from itertools import count, repeat
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from graph.errors import SourceMalformed
 from graph.gather.keys import Key
 from graph.observe import Trace
 from graph.sources.compiling import Conversion, row_keys
-from graph.sources.contract import Ask, Page, Reply, Resource
+from graph.sources.contract import Ask, Page, Reply, Request, Resource
 from graph.transport.source import LiveSource
 
 _PASSES, _BARREN_PASSES = 20, 6
@@ -88,8 +88,21 @@ def _once_each(page: Page, keys: list[str]) -> tuple[Page, list[str]]:
     return once, [keys[place] for place in kept]
 
 
+class Read(NamedTuple):
+    """A page, its rows as records, and the keys of the rows that were not as documented."""
+
+    page: Page
+    rows: list[Row]
+    bad: frozenset[str]
+
+
 class Reader:
-    """Sends what the resource plans and converts what comes; counts rows that do not convert."""
+    """Sends what the resource plans and converts what comes; counts rows that do not convert.
+
+    Readers that are `alike` make the same of one reply, and whoever takes their records leaves
+    these as they are: where they share a reply, it is decoded and converted once. None: whoever
+    takes these records changes them.
+    """
 
     def __init__(
         self,
@@ -97,11 +110,13 @@ class Reader:
         resource: Resource,
         trace: Trace,
         convert: Conversion[Any],
+        alike: Hashable | None = None,
     ) -> None:
         self._live = live
         self._resource = resource
         self._trace = trace
         self._convert = convert
+        self._alike = alike
         self._bad_rows: set[str] = set()
         self._undecoded = 0
 
@@ -112,13 +127,29 @@ class Reader:
 
     async def page(self, ask: Ask, offset: int) -> tuple[Page, list[Row]]:
         """One page, converted; rows that are not as documented are counted and left out"""
+        request = self._resource.plan(self._live.site, ask, offset)
+
+        def read(reply: Reply) -> Read:
+            if self._alike is None:
+                return self._read(reply, request, ask)
+            key = (self._alike, self._convert)
+            known: Read | None = reply.made.get(key)
+            if known is None:
+                known = reply.made[key] = self._read(reply, request, ask)
+            return known
+
+        page, rows, bad = await self._live.send(request, read, self._trace)
+        self._bad_rows |= bad
+        self._undecoded = max(self._undecoded, page.skipped)
+        seen = self._trace.source(self._live.id)
+        seen.rows += len(page.rows)
+        if seen.notes:
+            seen.notes[-1].rows = len(page.rows)
+        return page, rows
+
+    def _read(self, reply: Reply, request: Request, ask: Ask) -> Read:
         site = self._live.site
-        request = self._resource.plan(site, ask, offset)
-
-        def read(reply: Reply) -> Page:
-            return self._resource.read(site, reply, request, ask.raw)
-
-        page = await self._live.send(request, read, self._trace)
+        page = self._resource.read(site, reply, request, ask.raw)
         keys = row_keys(self._resource, site, page.rows)
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
@@ -127,14 +158,8 @@ class Reader:
         starts = [None if record is None else record.started_at for record in made]
         placed = map(Row, starts, repeat(source), keys, made, page.rows, count(page.offset))
         rows = list(placed) if all(starts) else [row for row in placed if row.moment is not None]
-        if len(rows) < len(keys):
-            self._bad_rows |= set(keys) - {row.key for row in rows}
-        self._undecoded = max(self._undecoded, page.skipped)
-        seen = self._trace.source(self._live.id)
-        seen.rows += len(page.rows)
-        if seen.notes:
-            seen.notes[-1].rows = len(page.rows)
-        return page, rows
+        bad = set(keys) - {row.key for row in rows} if len(rows) < len(keys) else ()
+        return Read(page, rows, frozenset(bad))
 
     async def agreed(self, ask: Ask, reach: int | None) -> dict[str, Row] | None:
         """All rows of an ask; None if it must be split"""

@@ -13,7 +13,7 @@ not sorted is read in whole pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta
 from operator import attrgetter, gt, lt
 from typing import Any
@@ -58,6 +58,7 @@ class Stream:
         *,
         hint: Hint | None = None,
         keep_trail: bool = True,
+        alike: Hashable | None = None,
     ) -> None:
         self.live = live
         self.resource = resource
@@ -74,7 +75,7 @@ class Stream:
         self.done = False
         self.missing: list[TimeWindow] = []
         self.total: int | None = None
-        self._reader = Reader(live, resource, trace, convert)
+        self._reader = Reader(live, resource, trace, convert, alike)
         kept = keep_trail and self._by_position
         self._trail: list[Row] | None = [] if kept else None
         self._offset: int | None = None

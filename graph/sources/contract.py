@@ -10,7 +10,7 @@ The transport sends what is planned here, and `gather` decides what to plan next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, NamedTuple
@@ -70,11 +70,15 @@ def post_json(path: str, body: Any, kind: Kind = Kind.READ, **options: Any) -> R
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What came back: the status, the headers with names in lower case, the bytes."""
+    """What came back: the status, the headers with names in lower case, the bytes.
+
+    `made` is what was made of it, for all who share it and ask it alike; nobody changes that.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    made: dict[Hashable, Any] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Reply {self.status}, {len(self.body)} bytes>"
