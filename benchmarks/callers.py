@@ -1,6 +1,7 @@
 """So many callers that each ask again as soon as they are answered: by wrk where it is installed.
 
-Where `{moment}` stands in what is asked, every request has a moment of its own.
+Where the text `{moment}` or `{number}` is a variable, every request has a moment, or a number from
+1,000 to 1,999, of its own.
 
 python -m benchmarks.callers URL BODY CALLERS SECONDS     what `measure` runs where there is no wrk
 """
@@ -33,7 +34,7 @@ class Load(msgspec.Struct, frozen=True):
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
-MOMENT = "{moment}"
+MOMENT, NUMBER = "{moment}", "{number}"
 _FIRST = 1_000_000_000
 """seconds since 1970 of the first moment of a run; before all records"""
 
@@ -59,13 +60,15 @@ def measure(
             "wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\n"
             f"wrk.body = [==[{body}]==]\n"
         )
-        if MOMENT in body:
+        if MOMENT in body or NUMBER in body:
             script.write(
                 f"local asked, at = wrk.body, {_FIRST}\n"
                 "request = function()\n"
                 " at = at + 1\n"
-                " local moment = os.date('!%Y-%m-%dT%H:%M:%SZ', at)\n"
-                f" return wrk.format(nil, nil, nil, (asked:gsub('{MOMENT}', moment)))\n"
+                " local moment = os.date('!\"%Y-%m-%dT%H:%M:%SZ\"', at)\n"
+                f" local own = asked:gsub('\"{MOMENT}\"', moment)\n"
+                f" own = own:gsub('\"{NUMBER}\"', tostring(1000 + at % 1000))\n"
+                " return wrk.format(nil, nil, nil, own)\n"
                 "end\n"
             )
         script.flush()
@@ -94,8 +97,11 @@ def _read(told: str) -> Load:
     return Load(rate, milliseconds("50"), milliseconds("99"), failed)
 
 
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _own(text: str, at: int) -> bytes:
+    """What is asked by one request"""
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = text.replace(MOMENT, moment).replace(f'"{NUMBER}"', str(1000 + at % 1000))
+    return own.encode()
 
 
 async def _ask(url: str, text: str, callers: int, seconds: float) -> Load:
@@ -103,7 +109,7 @@ async def _ask(url: str, text: str, callers: int, seconds: float) -> Load:
 
     took: list[float] = []
     failed = 0
-    moments = map(_moment, count(_FIRST))
+    numbers = count(_FIRST)
     headers = {"content-type": "application/json"}
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=callers), headers=headers
@@ -113,8 +119,7 @@ async def _ask(url: str, text: str, callers: int, seconds: float) -> Load:
         async def caller() -> None:
             nonlocal failed
             while (began := time.monotonic()) < until:
-                body = text.replace(MOMENT, next(moments))
-                async with session.post(url, data=body.encode()) as reply:
+                async with session.post(url, data=_own(text, next(numbers))) as reply:
                     await reply.read()
                     failed += reply.status != 200
                 took.append(time.monotonic() - began)

@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
-from benchmarks.callers import MOMENT, Load, measure  # noqa: E402
+from benchmarks.callers import MOMENT, NUMBER, Load, measure  # noqa: E402
 from benchmarks.upstream import (  # noqa: E402
     LEGS,
     free_port,
@@ -119,11 +119,6 @@ MERGE = ask(300, ["hq1", "hq2", "hq3"])
 BIG = ask(1000, ["yard"], "LEG")
 
 
-def since(query: str) -> str:
-    """The same query, for the records since a moment that is given as a variable"""
-    return f"query($since: DateTime) {query.replace('filter: {', 'filter: {since: $since, ')}"
-
-
 def ours(folder: Path, up: str, boxes: int = 3, legs: Sequence[int] = (1000,)) -> Gateway:
     """`cdr-graph serve`, as anybody starts it"""
     config = folder / f"graph{free_port()}.toml"
@@ -136,10 +131,14 @@ def ours(folder: Path, up: str, boxes: int = 3, legs: Sequence[int] = (1000,)) -
 
 
 def each_its_own(folder: Path, up: str) -> Gateway:
-    """The same, asked for the records since a moment that no other request names"""
+    """The same, with the time or the amount that is asked for named by no other request"""
     gateway = ours(folder, up)
-    gateway.queries = {kind: since(query) for kind, query in gateway.queries.items()}
-    gateway.variables = {"since": MOMENT}
+    gateway.queries = {
+        "merge": "query($since: DateTime) "
+        + MERGE.replace("filter: {", "filter: {since: $since, "),
+        "big": f"query($first: Int) {BIG.replace('first: 1000', 'first: $first')}",
+    }
+    gateway.variables = {"since": MOMENT, "first": NUMBER}
     return gateway
 
 
@@ -242,7 +241,7 @@ def running(name: str, gateway: Gateway, pin: Sequence[str], folder: Path) -> It
 
 def answer(gateway: Gateway, query: str) -> Any:
     """The data of one answer; SystemExit if it has errors"""
-    variables = dict.fromkeys(gateway.variables or (), "2001-09-09T01:46:40Z")
+    variables = {"since": "2001-09-09T01:46:40Z", "first": 1000} if gateway.variables else {}
     body = msgspec.json.encode({"query": query, "variables": variables})
     request = urllib.request.Request(gateway.url, body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as reply:
@@ -292,7 +291,7 @@ class Options(msgspec.Struct):
     runs: int
     callers: tuple[int, ...]
     folder: Path
-    only: frozenset[str]
+    only: tuple[str, ...]
 
 
 def in_turn(
@@ -335,7 +334,7 @@ def table_of_peers(kind: str, title: str, options: Options) -> None:
             **others(options.folder, up),
         }
         if options.only:
-            gateways = {name: it for name, it in gateways.items() if name in options.only}
+            gateways = {name: it for name, it in gateways.items() if name.startswith(options.only)}
         for name, gateway in gateways.items():
             stack.enter_context(running(name, gateway, own, options.folder))
         agree(gateways, kind)
@@ -503,7 +502,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--setup", action="store_true", help="install the other gateways and end")
     parser.add_argument("--tables", default=",".join(TABLES), help=f"of {', '.join(TABLES)}")
-    parser.add_argument("--only", default="", help="only these gateways, with commas between them")
+    parser.add_argument("--only", default="", help="only those whose names begin so, with commas")
     parser.add_argument("--callers", default="1,16,64")
     parser.add_argument("--seconds", type=float, default=4, help="of one measurement (default 4)")
     parser.add_argument("--runs", type=int, default=5, help="medians of so many (default 5)")
@@ -517,7 +516,7 @@ def main() -> None:
             given.runs,
             tuple(int(amount) for amount in given.callers.split(",")),
             Path(folder),
-            frozenset(filter(None, given.only.split(","))),
+            tuple(filter(None, given.only.split(","))),
         )
         print(f"{machine()}. Medians of {given.runs} runs of {given.seconds:g} s;")
         print("requests a second, then median and 99th percentile of the time of an answer.")
