@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -59,9 +60,9 @@ def cut(
             and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
-    sure = merged if nearest is None else [r for r in merged if plan.ahead(r.list_key, nearest)]
-    page = sure[: plan.page.amount]
-    more = len(sure) > plan.page.amount or nearest is not None
+    sure = len(merged) if nearest is None else _before(plan, merged, nearest)
+    page = merged[: min(sure, plan.page.amount)]
+    more = sure > plan.page.amount or nearest is not None
     end: Key | None = None
     if more:
         full = len(page) == plan.page.amount
@@ -81,6 +82,11 @@ def cut(
 
 
 _source = attrgetter("source")
+
+
+def _before(plan: Plan, merged: Sequence[Row], place: Key) -> int:
+    """How many of the entries, which are in order, stand before a place"""
+    return bisect_left(merged, True, key=lambda row: not plan.ahead(row.list_key, place))
 
 
 def not_run(plan: Plan) -> Cut:

@@ -342,7 +342,7 @@ def onward(plan: Plan, source: SourcePlan, start: Key) -> tuple[Plan, SourcePlan
 
 def _amount(wanted: int, *, exact: bool) -> int:
     """Rows that probably suffice: one more tells of a next page, some more end a tie"""
-    return wanted + 1 + 20 if exact else 4 * wanted + 50
+    return wanted + 1 + min(20, 2 + wanted // 10) if exact else 4 * wanted + 50
 
 
 def _edges(plan: Plan, resource: Resource, folded: bool) -> tuple[datetime | None, datetime | None]:

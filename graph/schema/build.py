@@ -134,8 +134,9 @@ def present(error: GraphQLError, request_id: str) -> None:
     error.extensions = {"code": "INTERNAL", "requestId": request_id}
 
 
+@cache
 def build(*, compiled: bool = True, federation: bool = False) -> GraphSchema:
-    """The schema with the details types of every vendor folder.
+    """The schema with the details types of every vendor folder, made once for the process.
 
     `compiled`: selections of plain attributes are executed by generated functions. Without it
     everything is the same, and slower. `federation`: with what a gateway of Apollo Federation asks
