@@ -40,14 +40,14 @@ QUERIES = {"merge": MERGE, "big": BIG}
 
 
 class Kept:
-    """A transport whose every answer is there already"""
+    """A transport whose every answer is there already, of which nothing was made yet"""
 
     def __init__(self, body: bytes) -> None:
-        self._reply = Reply(200, {"content-type": "application/json"}, body)
+        self._body = body
 
     async def send(self, _request: Request, *, timeout: float, max_bytes: int) -> Reply:
         del timeout, max_bytes
-        return self._reply
+        return Reply(200, {"content-type": "application/json"}, self._body)
 
     def stream(self, _request: Request, *, timeout: float) -> AbstractAsyncContextManager[Streamed]:
         raise NotImplementedError

@@ -28,10 +28,20 @@ T = TypeVar("T")
 
 
 class Run:
-    """One source while a page is gathered: its stream, what it gave, how it ended."""
+    """One source while a page is gathered: its stream, what it gave, how it ended.
+
+    `shares`: its records may be those of others who ask alike; nobody changes them but as `label`
+    does, which gives all of them the same.
+    """
 
     def __init__(
-        self, plan: Plan, source: SourcePlan, trace: Trace, *, keep_trail: bool = True
+        self,
+        plan: Plan,
+        source: SourcePlan,
+        trace: Trace,
+        *,
+        keep_trail: bool = True,
+        shares: bool = False,
     ) -> None:
         self.plan = plan
         self.source = source
@@ -47,6 +57,7 @@ class Run:
             self.live.manifest.details,
             self.live.mask_for(trace.caller),
         )
+        alike = shares and not changed_later(source.resource, plan.paths)
         legs = Stream(
             self.live,
             source.resource,
@@ -55,7 +66,7 @@ class Run:
             convert,
             hint=source.hint,
             keep_trail=keep_trail,
-            alike=None if changed_later(source.resource, plan.paths) else (plan.kind, plan.unit),
+            alike=(plan.kind, plan.unit) if alike else None,
         )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})
@@ -139,7 +150,7 @@ class Run:
 
 async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
     """Every source read as far as this page needs; the runs say what came of it."""
-    runs = [Run(plan, source, trace) for source in plan.sources]
+    runs = [Run(plan, source, trace, shares=True) for source in plan.sources]
     need = plan.page.amount + 1
     under_way: dict[asyncio.Task[None], Run] = {}
     try:

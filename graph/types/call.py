@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import strawberry
 from strawberry.scalars import JSON
@@ -159,8 +159,17 @@ class VendorDetails:
 _LATE = " It may need a further request to the vendor for each entry."
 
 
+class Kept:
+    """What several callers may share.
+
+    `written`: a compiled selection, and what it wrote of this, for whoever selects the same again.
+    """
+
+    written: ClassVar[tuple[object, Any] | None] = None
+
+
 @strawberry.interface(description="What a call and a leg of a call have in common.")
-class Call(Node):
+class Call(Node, Kept):
     id: strawberry.ID = strawberry.field(
         description="Opaque, and good for ever: it survives restarts. Give it to `node`."
     )

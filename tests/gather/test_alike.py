@@ -17,12 +17,14 @@ CALLS = company.calls(seed=11, count=24, until=NOW - timedelta(hours=5), days=6)
 WINDOW = 'filter: {since: "2026-02-25T00:00:00Z", until: "2026-03-06T00:00:00Z"}'
 FAST = {"requests_per_second": 1_000_000, "max_concurrency": 1000}
 PLAIN = "startedAt direction caller { number } source { id }"
+ALIASED = "source { name: id } __typename caller { is: number } direction at: startedAt"
 LISTS_ALIKE = [
     f"{{ callRecords(first: 30, {WINDOW}) {{ nodes {{ id unit {PLAIN} }} }} }}",
     f"{{ callRecords(first: 30, unit: LEG, {WINDOW}) {{ nodes {{ id unit {PLAIN} }} }} }}",
     f"{{ callLogs(first: 30, {WINDOW}) {{ nodes {{ id unit {PLAIN} }} }} }}",
     f"{{ callLogs(first: 4, {WINDOW}) {{ nodes {{ id record {{ id nativeId }} }} }} }}",
     f"{{ callRecords(first: 30, {WINDOW}) {{ nodes {{ {PLAIN} }} }} }}",
+    f"{{ callRecords(first: 30, {WINDOW}) {{ nodes {{ {ALIASED} }} }} }}",
     f"{{ callRecords(first: 5, {WINDOW}) {{ edges {{ cursor node {{ {PLAIN} }} }} }} }}",
     f"{{ callRecords(first: 4, {WINDOW}) {{ nodes {{ id logs {{ id record {{ id }} }} }} }} }}",
     f"{{ callRecords(first: 4, {WINDOW}) {{ nodes {{ id raw cost {{ amount }} }} }} }}",

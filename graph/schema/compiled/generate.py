@@ -29,6 +29,7 @@ from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph.schema.compiled.shape import Field, Leaf, Many, Object, OneOf, Shape, Value
+from graph.types.call import Kept
 from graph.types.scalars import SCALARS
 
 _AS_IT_IS: Mapping[str, str] = {
@@ -145,6 +146,20 @@ class _Writer:
         return made
 
     def _object(self, shape: Object, given: str) -> str:
+        if not issubclass(shape.origin, Kept):
+            return self._row(shape, given)
+        # What several callers share is written once for all who select the same.
+        made, selection = self._new("x"), self._name("K", object())
+        self._line(f"{made} = {given}.written")
+        self._line(f"if {made} is not None and {made}[0] is {selection}: {made} = {made}[1]")
+        self._line("else:")
+        self._depth += 1
+        self._line(f"{made} = {self._row(shape, given)}")
+        self._line(f"{given}.written = {selection}, {made}")
+        self._depth -= 1
+        return made
+
+    def _row(self, shape: Object, given: str) -> str:
         told = [self._field(field, shape, given) for field in shape.fields]
         row = self._name("R", _row(tuple(field.key for field in shape.fields)))
         return f"{row}({', '.join(told)})"
