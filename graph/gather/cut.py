@@ -47,9 +47,6 @@ def cut(
 ) -> Cut:
     """Merges the runs and cuts the page, in the direction of reading."""
     given = [run for run in runs if not run.failed]
-    # Each run comes in order, which sorting makes use of.
-    merged = [row for run in given for row in run.entries]
-    merged.sort(reverse=plan.newest_first)
     # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
     nearest: Key | None = None
     for run in given:
@@ -60,9 +57,14 @@ def cut(
             and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
-    sure = len(merged) if nearest is None else _before(plan, merged, nearest)
-    page = merged[: min(sure, plan.page.amount)]
-    more = sure > plan.page.amount or nearest is not None
+    sure: list[Row] = []
+    for run in given:
+        rows = run.entries
+        sure += rows if nearest is None else rows[: _before(plan, rows, nearest)]
+    # Each run comes in order, which sorting makes use of.
+    sure.sort(reverse=plan.newest_first)
+    page = sure[: plan.page.amount]
+    more = len(sure) > plan.page.amount or nearest is not None
     end: Key | None = None
     if more:
         full = len(page) == plan.page.amount
@@ -84,9 +86,9 @@ def cut(
 _source = attrgetter("source")
 
 
-def _before(plan: Plan, merged: Sequence[Row], place: Key) -> int:
-    """How many of the entries, which are in order, stand before a place"""
-    return bisect_left(merged, True, key=lambda row: not plan.ahead(row.list_key, place))
+def _before(plan: Plan, rows: Sequence[Row], place: Key) -> int:
+    """How many of the rows, which are in order, stand before a place"""
+    return bisect_left(rows, True, key=lambda row: not plan.ahead(row.list_key, place))
 
 
 def not_run(plan: Plan) -> Cut:
