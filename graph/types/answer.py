@@ -95,7 +95,10 @@ class Answer:
     complete: bool = strawberry.field(
         description="Every source asked gave everything, and nothing was left out."
     )
-    window: TimeWindow = strawberry.field(description="The window this answer speaks of.")
+    window: TimeWindow = strawberry.field(
+        description="The window this answer speaks of; without an end in the filter, it ends with "
+        "the last whole second."
+    )
     outcomes: list[Outcome] = strawberry.field(
         description="How each source fared. Sources that the filter rules out are not here."
     )
