@@ -8,6 +8,7 @@ lock, so that one that is interrupted has not happened.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -113,6 +114,7 @@ class Store:
         # Whoever keeps no reports need not wait for it at every start.
         from alembic import command
         from alembic.config import Config
+        from alembic.migration import MigrationContext
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
@@ -120,8 +122,15 @@ class Store:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
             config.attributes["connection"] = connection
+            before = MigrationContext.configure(connection).get_current_revision()
             command.upgrade(config, "head")
+            now = MigrationContext.configure(connection).get_current_revision()
+        if now != before:
+            log.info("the database of reports has new tables: %s, was %s", now, before or "empty")
 
+
+# At INFO Alembic tells of its plugins at every start.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 _SQLITE_SAYS = ("database is locked", "database or disk is full", "disk I/O error",
                 "unable to open database file", "attempt to write a readonly database",

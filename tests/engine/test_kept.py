@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -249,6 +250,24 @@ def test_a_migration_that_is_killed_has_not_happened_and_is_done_by_the_next(url
         async with stores(url) as (store,):
             await _report(store)
             assert len(await store.read(definitions.every)) == 1
+
+    run(work)
+
+
+def test_new_tables_are_told_of_once_and_nothing_at_other_starts(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def work() -> None:
+        for amount in (1, 0):
+            caplog.clear()
+            store = Store(url)
+            await store.migrate()
+            await store.close()
+            told = [record.getMessage() for record in caplog.records]
+            assert len(told) == amount, told
+            assert all("new tables" in line and "was empty" in line for line in told)
 
     run(work)
 
