@@ -162,10 +162,12 @@ _LATE = " It may need a further request to the vendor for each entry."
 class Kept:
     """What several callers may share.
 
-    `written`: a compiled selection, and what it wrote of this, for whoever selects the same again.
+    `written` is what the compiled selection `written_by` made of this, for whoever selects the same
+    again.
     """
 
-    written: ClassVar[tuple[object, Any] | None] = None
+    written: ClassVar[Any] = None
+    written_by: ClassVar[object] = None
 
 
 @strawberry.interface(description="What a call and a leg of a call have in common.")

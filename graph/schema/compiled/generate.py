@@ -150,12 +150,11 @@ class _Writer:
             return self._row(shape, given)
         # What several callers share is written once for all who select the same.
         made, selection = self._new("x"), self._name("K", object())
-        self._line(f"{made} = {given}.written")
-        self._line(f"if {made} is not None and {made}[0] is {selection}: {made} = {made}[1]")
+        self._line(f"if {given}.written_by is {selection}: {made} = {given}.written")
         self._line("else:")
         self._depth += 1
         self._line(f"{made} = {self._row(shape, given)}")
-        self._line(f"{given}.written = {selection}, {made}")
+        self._line(f"{given}.written, {given}.written_by = {made}, {selection}")
         self._depth -= 1
         return made
 
