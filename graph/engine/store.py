@@ -21,6 +21,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from graph.errors import ConfigError, StoreFailed
 from graph.observe import log
 
+# At INFO Alembic tells of its plugins at every start.
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -122,15 +125,13 @@ class Store:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
             config.attributes["connection"] = connection
-            before = MigrationContext.configure(connection).get_current_revision()
+            tables = MigrationContext.configure(connection)
+            before = tables.get_current_revision()
             command.upgrade(config, "head")
-            now = MigrationContext.configure(connection).get_current_revision()
+            now = tables.get_current_revision()
         if now != before:
             log.info("the database of reports has new tables: %s, was %s", now, before or "empty")
 
-
-# At INFO Alembic tells of its plugins at every start.
-logging.getLogger("alembic").setLevel(logging.WARNING)
 
 _SQLITE_SAYS = ("database is locked", "database or disk is full", "disk I/O error",
                 "unable to open database file", "attempt to write a readonly database",

@@ -57,7 +57,7 @@ class Run:
             self.live.manifest.details,
             self.live.mask_for(trace.caller),
         )
-        alike = shares and not changed_later(source.resource, plan.paths)
+        same_for_all = shares and not changed_later(source.resource, plan.paths)
         legs = Stream(
             self.live,
             source.resource,
@@ -66,7 +66,7 @@ class Run:
             convert,
             hint=source.hint,
             keep_trail=keep_trail,
-            alike=(plan.kind, plan.unit) if alike else None,
+            alike=(plan.kind, plan.unit) if same_for_all else None,
         )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})

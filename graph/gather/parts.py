@@ -39,10 +39,7 @@ def part_names(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
 
 def changed_later(resource: Resource, paths: frozenset[str]) -> bool:
     """Records get more than everybody who asks alike would give them: late parts, legs, calls"""
-    return bool(part_names(resource, paths)) or not _OWN.isdisjoint(heads(paths))
-
-
-_OWN = frozenset({"logs", "record"})
+    return bool(part_names(resource, paths)) or not heads(paths).isdisjoint({"logs", "record"})
 
 
 def late_requests(source: SourcePlan, plan: Plan) -> int:
