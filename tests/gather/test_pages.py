@@ -159,7 +159,7 @@ def test_pages_joined_are_every_call_once_and_in_order(
     first=st.integers(1, 20),
     newest_first=st.booleans(),
     changes=st.lists(
-        st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 39)), max_size=25
+        st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 79)), max_size=25
     ),
     data=st.data(),
 )
@@ -172,8 +172,8 @@ def test_calls_that_come_and_go_between_pages_cost_no_other_call(
     data: st.DataObject,
 ) -> None:
     clock = Clock()
-    calls = history(seed, 40, 1.0)
-    late = history(seed + 1, 40, 1.0, first_number=500)
+    calls = history(seed, 80, 2.0)
+    late = history(seed + 1, 80, 2.0, first_number=500)
     order = "NEWEST_FIRST" if newest_first else "OLDEST_FIRST"
     since = 'filter: {since: "2026-02-01T00:00:00Z"}'
     steps = iter(changes)
