@@ -32,12 +32,12 @@ _OPTIONS = (
     "--disable-sync",
     "--no-first-run",
     "--no-default-browser-check",
-    "--window-size=1280,800",
     "--remote-debugging-port=0",
     # Every name and every address but the loopback one is unknown to this browser.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--no-proxy-server",
 )
+_WINDOW = {"width": 1280, "height": 800}  # pixels
 _MODIFIERS = {"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
 _KEYS = {  # a key's code, its number, and the text that it types
     "a": ("KeyA", 65, ""),
@@ -58,7 +58,7 @@ class PageError(Exception):
 
 
 class Chromium:
-    """One browser with one tab and a fresh profile.
+    """One browser with one tab, in a profile of its own.
 
     requests: the URL of every request of the tab and its workers, WebSockets too
     console: what the tab said was wrong: errors, warnings and dialogs
@@ -71,6 +71,7 @@ class Chromium:
         self.downloads: dict[str, tuple[str, str]] = {}
         self._executable = executable
         self._deadline = deadline
+        self._context: str | None = None
         self._answers: dict[int, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._last = 0
@@ -92,7 +93,7 @@ class Chromium:
             reader.start()
             stack.callback(reader.join, self._deadline)
             stack.callback(self._ask_to_end)
-            self._session = self._open_tab()
+            self.start_afresh()
             self._stack = stack.pop_all()
         return self
 
@@ -117,6 +118,20 @@ class Chromium:
             self._process.wait()
 
     # The tab
+
+    def start_afresh(self) -> None:
+        """Another tab in place of this one, with nothing kept of any page.
+
+        Emptying the storage of an origin would not do: a page that has been left can still write.
+        """
+        left = self._context
+        self._context = self._command("Target.createBrowserContext", {})["browserContextId"]
+        self._session = self._open_tab()
+        if left is not None:
+            self._command("Target.disposeBrowserContext", {"browserContextId": left})
+        self.requests.clear()
+        self.console.clear()
+        self.downloads.clear()
 
     def navigate(self, url: str) -> None:
         """Open an address and wait until its document has loaded."""
@@ -186,7 +201,8 @@ class Chromium:
     def download(self, url: str, folder: Path) -> Path:
         """Follow a link to a file; the file, once the browser has saved it under its name."""
         allowed = {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": True}
-        self._command("Browser.setDownloadBehavior", allowed)
+        here = {"browserContextId": self._context}
+        self._command("Browser.setDownloadBehavior", {**allowed, **here})
         before = set(self.downloads)
         self.evaluate(f"void (location.href = {json.dumps(url)})")
         give_up = time.monotonic() + self._deadline
@@ -233,8 +249,8 @@ class Chromium:
         return connect(url, sock=stream, max_size=None, compression=None)
 
     def _open_tab(self) -> str:
-        targets = self._command("Target.getTargets", {})["targetInfos"]
-        tab = next(target["targetId"] for target in targets if target["type"] == "page")
+        page = {"url": "about:blank", "browserContextId": self._context, **_WINDOW}
+        tab = self._command("Target.createTarget", page)["targetId"]
         attached = self._command("Target.attachToTarget", {"targetId": tab, "flatten": True})
         session = str(attached["sessionId"])
         for method, params in (("Page.enable", {}), ("Log.enable", {}), *_watch()):

@@ -78,11 +78,7 @@ def browser() -> Iterator[Chromium]:
 @pytest.fixture
 def opened(browser: Chromium, base: str) -> Iterator[Chromium]:
     """The browser at its first visit; afterwards, the page must have been content and at home."""
-    browser.navigate("about:blank")
-    browser._call("Storage.clearDataForOrigin", {"origin": base, "storageTypes": "all"})
-    browser._call("Emulation.clearDeviceMetricsOverride", {})
-    browser.requests.clear()
-    browser.console.clear()
+    browser.start_afresh()
     browser.navigate(f"{base}/graphql")
     browser.wait_for(f"{lines(EDITOR)}.includes('callRecords(first: 20)')")
     yield browser

@@ -53,10 +53,10 @@ def browser() -> Iterator[Chromium]:
 
 def visit(browser: Chromium, base: str) -> None:
     """Opens GraphiQL as at a first visit"""
+    browser.start_afresh()
     # Room for every line in its whole length: the page has no others, and breaks long ones.
     size = {"width": 4000, "height": 3000, "deviceScaleFactor": 1, "mobile": False}
     browser._call("Emulation.setDeviceMetricsOverride", size)
-    browser._call("Storage.clearDataForOrigin", {"origin": base, "storageTypes": "all"})
     browser.navigate(f"{base}/graphql")
     browser.wait_for(f"{lines(EDITOR)}.includes('callRecords(first: 20)')")
 

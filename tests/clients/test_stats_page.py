@@ -60,7 +60,7 @@ def drawn(browser: Chromium) -> None:
 def test_it_draws_every_chart_asks_no_network_and_complains_of_nothing(
     page: Path, browser: Chromium
 ) -> None:
-    browser.requests.clear()
+    browser.start_afresh()
     browser.navigate(page.as_uri())
     drawn(browser)
     assert browser.requests == [page.as_uri()]
