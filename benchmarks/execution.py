@@ -30,6 +30,7 @@ from graph.schema.build import GraphSchema
 from graph.schema.compiled.executor import compiling
 from graph.schema.documents import Documents
 from graph.server.app import Graph
+from graph.server.run import quiet_garbage
 from graph.sources import all_vendors
 from graph.types.answer import CallRecordConnection
 from graph.types.call import (
@@ -183,6 +184,7 @@ def main() -> None:
             for made in map(record, range(amount))
         ]
         given = Given(entries)
+        quiet_garbage()  # as a server does
         for fields, selection in SELECTIONS.items():
             works: list[Callable[[], bytes]] = []
             for name, form in LISTS.items():

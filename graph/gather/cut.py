@@ -83,7 +83,7 @@ def cut(
     )
 
 
-_source = attrgetter("source")
+_source, _place = attrgetter("source"), attrgetter("moment", "source", "key")
 
 
 def _before(plan: Plan, rows: Sequence[Row], place: Key) -> int:
@@ -124,7 +124,7 @@ def edges(
         edge.node = entry.record
         made.append(edge)
     if cursors_wanted:
-        cursors = signer.write_each(_cursor(plan, None), [row.list_key for row in entries])
+        cursors = signer.write_each(_cursor(plan, None), map(_place, entries))
         for edge, cursor in zip(made, cursors, strict=True):
             edge.cursor = cursor
     return made
