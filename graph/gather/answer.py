@@ -49,8 +49,8 @@ async def page(
         made = not_run(plan)
     else:
         await trace.reserve(estimate(plan))
-        runs = await ask.all_sources(plan, trace)
-        made = cut(plan, runs, trace, signer, wanted)
+        runs, first = await ask.all_sources(plan, trace)
+        made = cut(plan, runs, first, trace, signer, wanted)
         refuse(
             made.outcomes,
             on_partial,

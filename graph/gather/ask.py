@@ -8,6 +8,7 @@ page that was asked for.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
 from graph.gather.parts import changed_later
 from graph.gather.plan import Plan, SourcePlan
-from graph.gather.reading import Row
+from graph.gather.reading import Row, none_is_documented
 from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.sources.compiling import Conversion, compiled
@@ -25,6 +26,7 @@ from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
 T = TypeVar("T")
+_STARTS = frozenset({"started_at"})
 
 
 class Run:
@@ -58,7 +60,7 @@ class Run:
             self.live.mask_for(trace.caller),
         )
         same_for_all = shares and not changed_later(source.resource, plan.paths)
-        legs = Stream(
+        self._legs = legs = Stream(
             self.live,
             source.resource,
             trace,
@@ -67,6 +69,7 @@ class Run:
             hint=source.hint,
             keep_trail=keep_trail,
             alike=(plan.kind, plan.unit) if same_for_all else None,
+            starts=self._starts(target) if shares else None,
         )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})
@@ -74,6 +77,12 @@ class Run:
             else legs
         )
         self._finished_early = False
+
+    def _starts(self, target: type) -> Conversion[Any] | None:
+        """What tells where rows stand in the list, if nothing else decides which of them it has"""
+        if self.source.folded or self.source.checks:
+            return None
+        return compiled(target, self.source.resource, _STARTS, self.live.site)
 
     @property
     def failed(self) -> bool:
@@ -114,16 +123,34 @@ class Run:
             return None
         return keys.before_all_at(moment, newest_first=self.plan.newest_first)
 
-    async def pull(self) -> None:
-        """Reads on, and takes what is final and wanted"""
+    async def pull(self) -> list[Row]:
+        """Reads on, and takes what is final and wanted; the entries that were taken"""
         try:
             await self.stream.pull()
         except SourceError as error:
             self.error = error
-            return
-        self.entries += self._wanted(self.stream.out)
-        self.stream.out.clear()
+            return []
+        taken, self.stream.out = self._wanted(self.stream.out), []
+        self.entries += taken
         self._finished_early = self._beyond()
+        return taken
+
+    @property
+    def sure(self) -> int:
+        """How many of the entries are known to be as documented"""
+        return sum(row.record is not None for row in self.entries)
+
+    def fill(self, amount: int) -> bool:
+        """Gives the first entries their records; whether all of them were as documented"""
+        waiting = [row for row in self.entries[:amount] if row.record is None]
+        if not waiting or self._legs.fill(waiting):
+            return True
+        # Who has one such row may have more: none of its entries is left unread.
+        self._legs.fill([row for row in self.entries[amount:] if row.record is None])
+        self.entries = [row for row in self.entries if row.record is not None]
+        if not self.entries:
+            self.error = none_is_documented()
+        return False
 
     def _wanted(self, rows: list[Row]) -> list[Row]:
         """The rows, which come in order, that belong to the page and pass the checks"""
@@ -148,40 +175,47 @@ class Run:
         return plan.until is not None and frontier.started_at >= plan.until
 
 
-async def all_sources(plan: Plan, trace: Trace) -> list[Run]:
-    """Every source read as far as this page needs; the runs say what came of it."""
+async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
+    """Every source read as far as this page needs; the runs say what came of it.
+
+    With them come the first entries of all, in list order: those of the page, and the one after it.
+    """
     runs = [Run(plan, source, trace, shares=True) for source in plan.sources]
     need = plan.page.amount + 1
-    under_way: dict[asyncio.Task[None], Run] = {}
+    first: list[Row] = []
+    under_way: dict[asyncio.Task[list[Row]], Run] = {}
     try:
         while True:
             busy = set(map(id, under_way.values()))
-            for run in _to_pull(plan, runs, need):
+            for run in _to_pull(plan, runs, first, need):
                 if id(run) not in busy:
                     under_way[asyncio.create_task(run.pull())] = run
-            if not under_way:
-                return runs
-            finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            for task in finished:
-                del under_way[task]
-                task.result()
+            if under_way:
+                finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                given = [row for task in finished for row in task.result()]
+                read = [under_way.pop(task) for task in finished]
+                lost = any(run.failed for run in read)
+            elif _fill(runs, first):
+                return runs, first
+            else:
+                given, lost = [], True
+            if lost:  # what was known before may be of no use now
+                first = []
+                given = [row for run in runs if not run.failed for row in run.entries]
+            first = sorted(first + given, reverse=plan.newest_first)[:need]
     finally:
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
-    """The sources whose unread part may hold an entry of the page"""
+def _to_pull(plan: Plan, runs: list[Run], first: list[Row], need: int) -> list[Run]:
+    """The sources whose unread part may hold one of the `first` entries that are needed"""
     if all(not run.open or run.frontier is None for run in runs):
         return [run for run in runs if run.open]
-    known = sorted(
-        (row for run in runs if not run.failed for row in run.entries),
-        reverse=plan.newest_first,
-    )
     # A budget that stopped one source ends the page there; nobody is read beyond that.
     ends = [run.frontier for run in runs if run.stopped]
-    limit = known[need - 1].list_key if len(known) >= need else None
+    limit = first[need - 1].list_key if len(first) >= need else None
     for end in ends:
         if end is not None and (limit is None or plan.ahead(end, limit)):
             limit = end
@@ -190,6 +224,20 @@ def _to_pull(plan: Plan, runs: list[Run], need: int) -> list[Run]:
         for run in runs
         if run.open and (limit is None or run.frontier is None or plan.ahead(run.frontier, limit))
     ]
+
+
+def _fill(runs: list[Run], first: list[Row]) -> bool:
+    """Gives the first entries their records; whether all of them were as documented.
+
+    Of a source that was read to its end every entry counts, so every one is looked at.
+    """
+    amounts = Counter(row.source for row in first)
+    filled = [
+        run.fill(len(run.entries) if run.done else amounts[run.live.id])
+        for run in runs
+        if not run.failed
+    ]
+    return all(filled)
 
 
 async def attempt(work: Awaitable[T]) -> T | SourceError:

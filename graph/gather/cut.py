@@ -41,28 +41,23 @@ class Cut(NamedTuple):
 def cut(
     plan: Plan,
     runs: Sequence[Run],
+    first: list[Row],
     trace: Trace,
     signer: keys.Signer,
     wanted: Callable[[str], bool],
 ) -> Cut:
-    """Merges the runs and cuts the page, in the direction of reading."""
-    given = [run for run in runs if not run.failed]
+    """Cuts the page out of the first entries of all runs, in the direction of reading."""
     # The page ends at the nearest frontier: beyond it an entry of a stopped source may be missing.
     nearest: Key | None = None
-    for run in given:
+    for run in runs:
         frontier = run.frontier
         if (
-            not run.done
+            not (run.failed or run.done)
             and frontier is not None
             and (nearest is None or plan.ahead(frontier, nearest))
         ):
             nearest = frontier
-    sure: list[Row] = []
-    for run in given:
-        rows = run.entries
-        sure += rows if nearest is None else rows[: _before(plan, rows, nearest)]
-    # Each run comes in order, which sorting makes use of.
-    sure.sort(reverse=plan.newest_first)
+    sure = first if nearest is None else first[: _before(plan, first, nearest)]
     page = sure[: plan.page.amount]
     more = len(sure) > plan.page.amount or nearest is not None
     end: Key | None = None
@@ -223,7 +218,7 @@ def _count(plan: Plan, runs: Sequence[Run]) -> Count:
         ):
             total += told
         else:
-            total += 0 if run.failed else len(run.entries)
+            total += 0 if run.failed else run.sure
             exact = False
     return Count(value=total, relation=CountRelation.EXACT if exact else CountRelation.AT_LEAST)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from itertools import count, repeat
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ _PASSES, _BARREN_PASSES = 20, 6
 
 class Row(msgspec.Struct, order=True, gc=False):
     """One entry of a source: its start, its row key, the record made of it, the wire row(s) it came
-    from. Rows are ordered as their places in the list are.
+    from. Rows are ordered as their places in the list are. No record: none was needed yet.
     """
 
     moment: datetime
@@ -74,6 +74,10 @@ async def agreement(read: Callable[[], Awaitable[Pass]]) -> dict[str, Row] | Non
     return None
 
 
+def none_is_documented() -> SourceMalformed:
+    return SourceMalformed("none of the rows of a whole page is as documented")
+
+
 def _once_each(page: Page, keys: list[str]) -> tuple[Page, list[str]]:
     """The page without the rows that it sends again, which hide that others are still to come"""
     places = {key: place for place, key in reversed(list(enumerate(keys)))}
@@ -99,6 +103,10 @@ class Read(NamedTuple):
 class Reader:
     """Sends what the resource plans and converts what comes; counts rows that do not convert.
 
+    With `starts`, which converts no more than where rows stand in the list, rows of a page that
+    others follow have no record until `fill` gives them one: of many sources, most rows that are
+    read end up behind the page.
+
     Readers that are `alike` make the same of one reply, and whoever takes their records leaves
     these as they are: where they share a reply, it is decoded and converted once. None: whoever
     takes these records changes them.
@@ -111,12 +119,14 @@ class Reader:
         trace: Trace,
         convert: Conversion[Any],
         alike: Hashable | None = None,
+        starts: Conversion[Any] | None = None,
     ) -> None:
         self._live = live
         self._resource = resource
         self._trace = trace
         self._convert = convert
         self._alike = alike
+        self._starts = starts
         self._bad_rows: set[str] = set()
         self._undecoded = 0
 
@@ -153,13 +163,27 @@ class Reader:
         keys = row_keys(self._resource, site, page.rows)
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
-        made = self._convert(page.rows, page.raws)
+        later = self._starts is not None and page.more and page.raws is None
+        convert = self._starts if self._starts is not None and later else self._convert
+        made = convert(page.rows, page.raws)
         source = self._live.id
         starts = [None if record is None else record.started_at for record in made]
-        placed = map(Row, starts, repeat(source), keys, made, page.rows, count(page.offset))
+        records = repeat(None) if later else made
+        placed = map(Row, starts, repeat(source), keys, records, page.rows, count(page.offset))
         rows = list(placed) if all(starts) else [row for row in placed if row.moment is not None]
         bad = set(keys) - {row.key for row in rows} if len(rows) < len(keys) else ()
         return Read(page, rows, frozenset(bad))
+
+    def fill(self, rows: Sequence[Row]) -> bool:
+        """Gives rows their records; whether all are as documented. If not, none waits any more."""
+        made = self._convert([row.wire for row in rows], None)
+        for row, record in zip(rows, made, strict=True):
+            row.record = record
+        bad = {row.key for row in rows if row.record is None}
+        self._bad_rows |= bad
+        if bad:
+            self._starts = None
+        return not bad
 
     async def agreed(self, ask: Ask, reach: int | None) -> dict[str, Row] | None:
         """All rows of an ask; None if it must be split"""

@@ -13,7 +13,7 @@ not sorted is read in whole pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter, gt, lt
 from typing import Any
@@ -23,7 +23,7 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.gather import keys, pieces
 from graph.gather.keys import TICK, Hint
-from graph.gather.reading import Pass, Reader, Row, agreement
+from graph.gather.reading import Pass, Reader, Row, agreement, none_is_documented
 from graph.observe import Trace
 from graph.sources.compiling import Conversion
 from graph.sources.contract import Ask, Page, Resource
@@ -59,6 +59,7 @@ class Stream:
         hint: Hint | None = None,
         keep_trail: bool = True,
         alike: Hashable | None = None,
+        starts: Conversion[Any] | None = None,
     ) -> None:
         self.live = live
         self.resource = resource
@@ -75,7 +76,7 @@ class Stream:
         self.done = False
         self.missing: list[TimeWindow] = []
         self.total: int | None = None
-        self._reader = Reader(live, resource, trace, convert, alike)
+        self._reader = Reader(live, resource, trace, convert, alike, starts)
         kept = keep_trail and self._by_position
         self._trail: list[Row] | None = [] if kept else None
         self._offset: int | None = None
@@ -122,6 +123,10 @@ class Stream:
             furthest.place,
             keys.row_hash(furthest.key),
         )
+
+    def fill(self, rows: Sequence[Row]) -> bool:
+        """Gives rows their records, see `Reader`"""
+        return self._reader.fill(rows)
 
     async def pull(self) -> None:
         """Reads the next page or piece; sets `frontier`, `out` and `done`."""
@@ -193,7 +198,7 @@ class Stream:
             self._finish()
             return
         if not rows:
-            raise SourceMalformed("none of the rows of a whole page is as documented")
+            raise none_is_documented()
         last = rows[-1].moment
         if self._beyond_the_end(last):
             self._finish()
