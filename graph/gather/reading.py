@@ -142,7 +142,7 @@ class Reader:
         def read(reply: Reply) -> Read:
             if self._alike is None:
                 return self._read(reply, request, ask)
-            key = (self._alike, self._convert)
+            key = (self._alike, self._convert, self._starts)
             known: Read | None = reply.made.get(key)
             if known is None:
                 known = reply.made[key] = self._read(reply, request, ask)
