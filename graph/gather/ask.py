@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from graph.errors import SourceError, SourceOverBudget
@@ -175,47 +176,71 @@ class Run:
         return plan.until is not None and frontier.started_at >= plan.until
 
 
+class _First:
+    """The first entries of all sources, in list order: those of the page, and the one after it."""
+
+    def __init__(self, plan: Plan, runs: list[Run]) -> None:
+        self.need = plan.page.amount + 1
+        self._newest_first = plan.newest_first
+        self._runs = runs
+        self._sorted: list[Row] = []
+        self._fresh: list[Row] = []
+
+    @property
+    def entries(self) -> list[Row]:
+        if self._fresh:
+            known = sorted(self._sorted + self._fresh, reverse=self._newest_first)
+            self._sorted, self._fresh = known[: self.need], []
+        return self._sorted
+
+    def add(self, rows: list[Row]) -> None:
+        self._fresh += rows
+
+    def begin_anew(self) -> None:
+        """For entries that are there no more"""
+        self._sorted = []
+        self._fresh = [row for run in self._runs if not run.failed for row in run.entries]
+
+
 async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
     """Every source read as far as this page needs; the runs say what came of it.
 
     With them come the first entries of all, in list order: those of the page, and the one after it.
     """
     runs = [Run(plan, source, trace, shares=True) for source in plan.sources]
-    need = plan.page.amount + 1
-    first: list[Row] = []
+    first = _First(plan, runs)
     under_way: dict[asyncio.Task[list[Row]], Run] = {}
     try:
         while True:
             busy = set(map(id, under_way.values()))
-            for run in _to_pull(plan, runs, first, need):
+            for run in _to_pull(plan, runs, first):
                 if id(run) not in busy:
                     under_way[asyncio.create_task(run.pull())] = run
-            if under_way:
-                finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                given = [row for task in finished for row in task.result()]
-                read = [under_way.pop(task) for task in finished]
-                lost = any(run.failed for run in read)
-            elif _fill(runs, first):
-                return runs, first
-            else:
-                given, lost = [], True
-            if lost:  # what was known before may be of no use now
-                first = []
-                given = [row for run in runs if not run.failed for row in run.entries]
-            first = sorted(first + given, reverse=plan.newest_first)[:need]
+            if not under_way:
+                if _fill(runs, first):
+                    return runs, first.entries
+                first.begin_anew()
+                continue
+            finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            read = [under_way.pop(task) for task in finished]
+            for task in finished:
+                first.add(task.result())
+            if any(run.failed for run in read):
+                first.begin_anew()
     finally:
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _to_pull(plan: Plan, runs: list[Run], first: list[Row], need: int) -> list[Run]:
-    """The sources whose unread part may hold one of the `first` entries that are needed"""
+def _to_pull(plan: Plan, runs: list[Run], first: _First) -> list[Run]:
+    """The sources whose unread part may hold an entry of the page"""
     if all(not run.open or run.frontier is None for run in runs):
         return [run for run in runs if run.open]
     # A budget that stopped one source ends the page there; nobody is read beyond that.
     ends = [run.frontier for run in runs if run.stopped]
-    limit = first[need - 1].list_key if len(first) >= need else None
+    known = first.entries
+    limit = known[-1].list_key if len(known) == first.need else None
     for end in ends:
         if end is not None and (limit is None or plan.ahead(end, limit)):
             limit = end
@@ -226,18 +251,20 @@ def _to_pull(plan: Plan, runs: list[Run], first: list[Row], need: int) -> list[R
     ]
 
 
-def _fill(runs: list[Run], first: list[Row]) -> bool:
+def _fill(runs: list[Run], first: _First) -> bool:
     """Gives the first entries their records; whether all of them were as documented.
 
     Of a source that was read to its end every entry counts, so every one is looked at.
     """
-    amounts = Counter(row.source for row in first)
-    filled = [
-        run.fill(len(run.entries) if run.done else amounts[run.live.id])
-        for run in runs
-        if not run.failed
-    ]
+    filled = [run.fill(len(run.entries)) for run in runs if run.done and not run.failed]
+    read_in_part = [run for run in runs if not (run.done or run.failed)]
+    if read_in_part:
+        amounts = Counter(map(_source, first.entries))
+        filled += [run.fill(amounts[run.live.id]) for run in read_in_part]
     return all(filled)
+
+
+_source = attrgetter("source")
 
 
 async def attempt(work: Awaitable[T]) -> T | SourceError:

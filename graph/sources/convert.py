@@ -114,11 +114,23 @@ def decimal(value: object) -> Decimal | None:
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+class _Texts(msgspec.Struct):
+    """Moments as text. msgspec prepares for a Struct once, and for a list each time."""
+
+    values: list[_Moment | None]
+
+
+class _Numbers(msgspec.Struct):
+    """Moments as seconds since 1970."""
+
+    values: list[datetime | None]
+
+
 def _instants(values: list[Any]) -> list[datetime | None]:
     if "" in values:
         values = [None if value == "" else value for value in values]
     try:
-        moments = msgspec.convert(values, list[_Moment | None])
+        moments = msgspec.convert({"values": values}, _Texts).values
     except msgspec.ValidationError:  # one without its zone, or a date of zeros
         return list(map(instant, values))
     return [
@@ -144,7 +156,7 @@ def instant(value: object) -> datetime | None:
 
 def _epochs(values: list[Any]) -> list[datetime | None]:
     numbers = [number or None for number in _integers(values)]
-    return msgspec.convert(numbers, list[datetime | None], strict=False)
+    return msgspec.convert({"values": numbers}, _Numbers, strict=False).values
 
 
 @by_column(_epochs)
