@@ -383,8 +383,8 @@ def delayed(options: Options) -> None:
         gateway.queries = {"delayed": ask(50, sources)}
         stack.enter_context(running(OURS, gateway, own, options.folder))
         found = in_turn({OURS: gateway}, "delayed", (1, 16, 64), options)
-        alone = [measure(f"{up}/hq1/api/cdrs", "", 1, options.seconds, load)
-                 for _ in range(options.runs)]  # fmt: skip
+        asked = f"{up}/hq1/api/cdrs?top=58"  # as many rows as are asked for a page of 50
+        alone = [measure(asked, "", 5, options.seconds, load) for _ in range(options.runs)]
     print("\nFirst page of 50 over five systems that each take 20 ms\n")
     print("| callers | requests/s | median | p99 | p99 / median |")
     print("| ---: | ---: | ---: | ---: | ---: |")
@@ -394,7 +394,8 @@ def delayed(options: Options) -> None:
               f"| {last / middle:.1f} |")  # fmt: skip
     slowest = median(alone, "median_ms")
     over = median(found[OURS, 1], "median_ms") - slowest
-    print(f"\nOne system alone takes {slowest:.1f} ms; at one caller we add {over:.1f} ms.")
+    print(f"\nOne of five that are asked at once takes {slowest:.1f} ms; for one caller we add "
+          f"{over:.1f} ms.")  # fmt: skip
 
 
 def memory(options: Options) -> None:
