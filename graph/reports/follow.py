@@ -10,7 +10,7 @@ from graph.errors import BadUserInput, SourceError
 from graph.gather import keys
 from graph.gather.answer import failure
 from graph.gather.ask import attempt
-from graph.gather.watch import Turns
+from graph.gather.polls import Turns
 from graph.reports.entries import entries, finish, records
 from graph.reports.link import fits
 from graph.reports.reading import Reading, reports_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -101,6 +102,7 @@ def open_sources(
     metrics = metrics or Metrics()
     sharing = sharing or Alone(timer)
     before = before or Sources((), {}, {}, Rounds(timer))
+    common = _Common(timer, hash_key, make_transport, sharing, metrics, before.rounds)
     known = {str(source.id): source for source in before.told}
     told: list[Source] = []
     live: dict[str, LiveSource] = {}
@@ -118,17 +120,7 @@ def open_sources(
             source.reason = "it is switched off in the configuration (enabled = false)"
             continue
         try:
-            live[entry.id] = _live(
-                entry,
-                manifest,
-                source,
-                timer,
-                hash_key,
-                make_transport,
-                sharing,
-                metrics,
-                before.rounds,
-            )
+            live[entry.id] = _live(entry, manifest, source, common)
         except ConfigError as error:
             source.state = SourceState.DISABLED
             source.reason = str(error)
@@ -149,17 +141,19 @@ def _told(entry: SourceSettings, manifest: Manifest) -> Source:
     )
 
 
-def _live(
-    entry: SourceSettings,
-    manifest: Manifest,
-    told: Source,
-    timer: Timer,
-    hash_key: bytes,
-    make_transport: MakeTransport,
-    sharing: Sharing,
-    metrics: Metrics,
-    rounds: Rounds,
-) -> LiveSource:
+class _Common(NamedTuple):
+    """What all sources have in common."""
+
+    timer: Timer
+    hash_key: bytes
+    make_transport: MakeTransport
+    sharing: Sharing
+    metrics: Metrics
+    rounds: Rounds
+
+
+def _live(entry: SourceSettings, manifest: Manifest, told: Source, common: _Common) -> LiveSource:
+    sharing, metrics = common.sharing, common.metrics.source(entry.id)
     try:
         zone = ZoneInfo(told.time_zone)
     except (KeyError, ValueError, OSError):
@@ -173,9 +167,9 @@ def _live(
         credentials=_struct(entry.credentials, manifest.credentials, "credentials"),
         options=_struct(entry.options, manifest.options, "options"),
         region=entry.region,
-        hash_key=hash_key,
+        hash_key=common.hash_key,
         facts={},
-        unknown_words=UnknownWords(metrics.source(entry.id).unknown_words.inc),
+        unknown_words=UnknownWords(metrics.unknown_words.inc),
     )
     whole = Pace(
         requests_per_second=entry.requests_per_second or manifest.pace.requests_per_second,
@@ -191,12 +185,12 @@ def _live(
     budget = Budget(
         sharing.bucket(f"rate:{entry.id}", whole.burst, whole.requests_per_second),
         sharing.slots(f"slots:{entry.id}", whole.max_concurrency, lease_seconds),
-        timer,
-        metrics.source(entry.id),
+        common.timer,
+        metrics,
     )
     at_once = manifest.auth.tokens_at_once
     try:
-        transport = make_transport(entry, manifest, base_url)
+        transport = common.make_transport(entry, manifest, base_url)
     except OSError as error:
         raise ConfigError(f"verify_tls: cannot use this CA file: {error.strerror}") from None
     told.capabilities = capabilities(manifest, pace)
@@ -205,18 +199,18 @@ def _live(
         manifest,
         site,
         transport,
-        timer=timer,
+        timer=common.timer,
         pace=pace,
         timeout_seconds=entry.timeout_ms / 1000,
         max_bytes=entry.max_response_mb * 1_000_000,
         base_url=base_url,
-        metrics=metrics.source(entry.id),
+        metrics=metrics,
         budget=budget,
-        rounds=rounds,
+        rounds=common.rounds,
         token_slots=None
         if at_once is None
         else sharing.slots(f"tokens:{entry.id}", at_once, lease_seconds),
-        mask=Mask(pseudonym_key(hash_key), (manifest.numbers or e164()).make(site)),
+        mask=Mask(pseudonym_key(common.hash_key), (manifest.numbers or e164()).make(site)),
     )
 
 

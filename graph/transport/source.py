@@ -18,7 +18,6 @@ from graph.errors import (
     SourceMalformed,
     SourceOverBudget,
     SourceRefused,
-    SourceRejected,
     SourceThrottled,
     SourceTimeout,
     SourceUnavailable,
@@ -36,6 +35,7 @@ from graph.transport.http import Streamed, Transport
 from graph.transport.rounds import Rounds
 from graph.transport.sharing import Slots
 from graph.transport.token import TokenKeeper
+from graph.transport.verdict import verdict_on
 from graph.types.source import Source
 
 T = TypeVar("T")
@@ -334,7 +334,7 @@ class LiveSource:
                 body += part
                 if len(body) > _REFUSAL_BYTES:
                     break
-        return self._judge(Reply(got.status, got.headers, body), request)
+        return verdict_on(Reply(got.status, got.headers, body), request, self.manifest)
 
     async def _watched(
         self, signed: Request, request: Request
@@ -344,7 +344,7 @@ class LiveSource:
             self._retries.request()
             began = self._timer.monotonic()
             reply = await self._carry(signed)
-            verdict = self._judge(reply, request)
+            verdict = verdict_on(reply, request, self.manifest)
             slow = self._timer.monotonic() - began > self.timeout_seconds * 0.9
             attempt.answered(reply, verdict, slow=slow)
             return verdict, reply
@@ -370,13 +370,7 @@ class LiveSource:
             raise SourceRefused("it refused to sign us in")
         return reply
 
-    # ------------------------------------------------------------ verdicts
-
-    def _judge(self, reply: Reply, request: Request) -> SourceError | Expired | None:
-        verdict = self.manifest.judge(reply, request)
-        if verdict is not None or 200 <= reply.status < 300 or reply.status in request.accept:
-            return verdict
-        return by_status(reply)
+    # ------------------------------------------------------------ what a failure means
 
     def _wait_before_repeat(
         self, request: Request, error: SourceError, attempt: int, trace: Trace
@@ -408,33 +402,3 @@ def _lost(request: Request, sending: _Sending, error: SourceError) -> None:
     open_ended = sending.under_way and error.sent and isinstance(error, _LOST)
     if request.kind is Kind.WRITE and open_ended:
         raise OutcomeUnknown(str(error)) from error
-
-
-def by_status(reply: Reply) -> SourceError | Expired:
-    """What a status outside 2xx means where the vendor's documents say nothing else"""
-    status = reply.status
-    what = f"it answered with HTTP status {status}"
-    if status == 401:
-        return Expired()
-    if status in (403, 407):
-        return SourceRefused(f"{what}: our credentials, rights or address are refused")
-    if status == 429:
-        return SourceThrottled(f"{what}: too many requests", retry_after_seconds=retry_after(reply))
-    if status == 408:
-        return SourceTimeout(what)
-    if status >= 500:
-        return SourceUnavailable(what, retry_after_seconds=retry_after(reply))
-    if 300 <= status < 400:
-        return SourceMalformed(f"{what}: redirects are not followed; check base_url")
-    if status == 404:
-        return SourceRejected(f"{what}: no such address; check base_url and the options")
-    return SourceRejected(what)
-
-
-def retry_after(reply: Reply) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3) that gives seconds; None otherwise."""
-    value = reply.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        return None
