@@ -19,7 +19,7 @@ from graph.gather.fold import FoldedStream
 from graph.gather.keys import Key
 from graph.gather.parts import changed_later
 from graph.gather.plan import Plan, SourcePlan
-from graph.gather.reading import Row, none_is_documented
+from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.sources.compiling import Conversion, compiled
@@ -144,13 +144,12 @@ class Run:
     def fill(self, amount: int) -> bool:
         """Gives the first entries their records; whether all of them were as documented"""
         waiting = [row for row in self.entries[:amount] if row.record is None]
-        if not waiting or self._legs.fill(waiting):
-            return True
-        # Who has one such row may have more: none of its entries is left unread.
-        self._legs.fill([row for row in self.entries[amount:] if row.record is None])
+        try:
+            if not waiting or self._legs.fill(waiting):
+                return True
+        except SourceError as error:
+            self.error = error
         self.entries = [row for row in self.entries if row.record is not None]
-        if not self.entries:
-            self.error = none_is_documented()
         return False
 
     def _wanted(self, rows: list[Row]) -> list[Row]:

@@ -127,6 +127,8 @@ class Reader:
         self._convert = convert
         self._alike = alike
         self._starts = starts
+        self._waiting: list[list[Row]] = []
+        """pages of which not every row has a record"""
         self._bad_rows: set[str] = set()
         self._undecoded = 0
 
@@ -149,6 +151,8 @@ class Reader:
             return known
 
         page, rows, bad = await self._live.send(request, read, self._trace)
+        if self._starts is not None and rows:
+            self._waiting.append(rows)
         self._bad_rows |= bad
         self._undecoded = max(self._undecoded, page.skipped)
         seen = self._trace.source(self._live.id)
@@ -175,15 +179,27 @@ class Reader:
         return Read(page, rows, frozenset(bad))
 
     def fill(self, rows: Sequence[Row]) -> bool:
-        """Gives rows their records; whether all are as documented. If not, none waits any more."""
+        """Gives rows their records; whether all are as documented.
+
+        Who has one that is not may have more: all that was read is looked at, now and from now on.
+        SourceMalformed if there is nothing else on a page.
+        """
+        self._make_records(rows)
+        if all(row.record is not None for row in rows):
+            return True
+        self._starts = None
+        for page in self._waiting:
+            self._make_records([row for row in page if row.record is None])
+            if all(row.record is None for row in page):
+                raise none_is_documented()
+        self._waiting.clear()
+        return False
+
+    def _make_records(self, rows: Sequence[Row]) -> None:
         made = self._convert([row.wire for row in rows], None)
         for row, record in zip(rows, made, strict=True):
             row.record = record
-        bad = {row.key for row in rows if row.record is None}
-        self._bad_rows |= bad
-        if bad:
-            self._starts = None
-        return not bad
+        self._bad_rows |= {row.key for row in rows if row.record is None}
 
     async def agreed(self, ask: Ask, reach: int | None) -> dict[str, Row] | None:
         """All rows of an ask; None if it must be split"""
