@@ -104,7 +104,8 @@ def label(
             record.unit = unit
     if "id" in paths:
         for record, row in zip(records, rows, strict=True):
-            record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))
+            if getattr(record, "id", None) is None:  # which it has where others share it
+                record.id = strawberry.ID(keys.write_id(kind, live.id, row, record.started_at))
 
 
 def legs_of_call(
