@@ -34,7 +34,7 @@ class Run:
     """One source while a page is gathered: its stream, what it gave, how it ended.
 
     `shares`: its records may be those of others who ask alike; nobody changes them but as `label`
-    does, which gives all of them the same.
+    does, which gives all of them the same. And they are made only when `fill` asks for them.
     """
 
     def __init__(

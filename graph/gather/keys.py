@@ -189,6 +189,7 @@ class Signer:
 
 _MAC_BYTES = 12
 _AT_ONCE = 256
+"""cursors, of which all that is made for them takes some hundred kilobytes"""
 _NIL = msgspec.msgpack.encode(None)
 _encode_key = msgspec.msgpack.Encoder().encode
 

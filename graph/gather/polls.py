@@ -101,7 +101,7 @@ def read_from(
 ) -> Reading:
     """What a source has that the filter asks for, from a moment to now"""
     now = trace.timer.now()
-    own = copy_filter(filter, live.id, since, now)
+    own = _copy_filter(filter, live.id, since, now)
     run = None
     if own is not None:
         plan = page(
@@ -124,7 +124,7 @@ def span(live: LiveSource) -> timedelta:
     return timedelta(seconds=LONGEST_CALL_SECONDS + live.manifest.settles_after_seconds)
 
 
-def copy_filter(
+def _copy_filter(
     filter: CallFilter, source: str, since: datetime, until: datetime
 ) -> CallFilter | None:
     """The filter for one source and a span within its own window; None if that is empty"""

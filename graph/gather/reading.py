@@ -75,6 +75,7 @@ async def agreement(read: Callable[[], Awaitable[Pass]]) -> dict[str, Row] | Non
 
 
 def none_is_documented() -> SourceMalformed:
+    """What is raised where a page holds nothing to go on with"""
     return SourceMalformed("none of the rows of a whole page is as documented")
 
 
@@ -128,7 +129,7 @@ class Reader:
         self._alike = alike
         self._starts = starts
         self._waiting: list[list[Row]] = []
-        """pages of which not every row has a record"""
+        """pages whose rows may have no record yet"""
         self._bad_rows: set[str] = set()
         self._undecoded = 0
 
@@ -167,14 +168,13 @@ class Reader:
         keys = row_keys(self._resource, site, page.rows)
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
-        later = self._starts is not None and page.more and page.raws is None
-        convert = self._starts if self._starts is not None and later else self._convert
-        made = convert(page.rows, page.raws)
+        starts = self._starts if page.more and page.raws is None else None
+        made = (starts or self._convert)(page.rows, page.raws)
         source = self._live.id
-        starts = [None if record is None else record.started_at for record in made]
-        records = repeat(None) if later else made
-        placed = map(Row, starts, repeat(source), keys, records, page.rows, count(page.offset))
-        rows = list(placed) if all(starts) else [row for row in placed if row.moment is not None]
+        moments = [None if record is None else record.started_at for record in made]
+        records = made if starts is None else repeat(None)
+        placed = map(Row, moments, repeat(source), keys, records, page.rows, count(page.offset))
+        rows = list(placed) if all(moments) else [row for row in placed if row.moment is not None]
         bad = set(keys) - {row.key for row in rows} if len(rows) < len(keys) else ()
         return Read(page, rows, frozenset(bad))
 

@@ -7,28 +7,23 @@ from collections.abc import AsyncGenerator
 from urllib.parse import urljoin, urlsplit
 
 from graph.errors import SourceMalformed, SourceRefused, SourceTimeout
-from graph.transport.http import Streamed
+from graph.transport.http import Streamed, root
 
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 3
 
 
-def root_of(base_url: str) -> str:
-    """Scheme and host of an address, where paths of files begin"""
-    address = urlsplit(base_url)
-    return f"{address.scheme}://{address.netloc}"
-
-
-def own_path(root: str, location: str) -> str:
-    """The path of a file on the host of `root`; SourceRefused if it lies on another one.
+def own_path(host: str, location: str) -> str:
+    """The path of a file on a host (the `root` of its address); SourceRefused if it lies elsewhere.
 
     Our credentials go only to our own host, and a vendor does not make us fetch from elsewhere.
     """
-    address = urlsplit(urljoin(root + "/", location))
-    if f"{address.scheme}://{address.netloc}" != root:
+    whole = urljoin(host + "/", location)
+    if root(whole) != host:
         raise SourceRefused(
             "its file is said to lie on another host than its own; nothing is fetched from there"
         )
+    address = urlsplit(whole)
     return (address.path or "/") + (f"?{address.query}" if address.query else "")
 
 

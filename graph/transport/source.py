@@ -29,9 +29,9 @@ from graph.sources.masks import Mask
 from graph.transport.attempt import SICK, Attempts
 from graph.transport.breaker import Breaker, RetryBudget
 from graph.transport.budget import Budget
-from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path, root_of
+from graph.transport.files import MOST_REDIRECTS, MOVED, flowing, own_path
 from graph.transport.flight import Flights
-from graph.transport.http import Streamed, Transport
+from graph.transport.http import Streamed, Transport, root
 from graph.transport.rounds import Rounds
 from graph.transport.sharing import Slots
 from graph.transport.token import TokenKeeper
@@ -83,7 +83,7 @@ class LiveSource:
         self.pace = pace
         self.timeout_seconds = timeout_seconds
         self._max_bytes = max_bytes
-        self._root = root_of(base_url)
+        self._root = root(base_url)
         self._transport = transport
         self._timer = timer
         self.budget = budget

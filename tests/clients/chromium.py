@@ -200,9 +200,13 @@ class Chromium:
 
     def download(self, url: str, folder: Path) -> Path:
         """Follow a link to a file; the file, once the browser has saved it under its name."""
-        allowed = {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": True}
-        here = {"browserContextId": self._context}
-        self._command("Browser.setDownloadBehavior", {**allowed, **here})
+        allowed = {
+            "browserContextId": self._context,
+            "behavior": "allow",
+            "downloadPath": str(folder),
+            "eventsEnabled": True,
+        }
+        self._command("Browser.setDownloadBehavior", allowed)
         before = set(self.downloads)
         self.evaluate(f"void (location.href = {json.dumps(url)})")
         give_up = time.monotonic() + self._deadline

@@ -144,6 +144,7 @@ def _story(browser: Chromium, base: str, world: World, clock: Clock, folder: Pat
     assert browser.evaluate("document.querySelector('h1').innerText") == "Long talks"
     assert browser.evaluate("document.querySelectorAll('tr').length") == 1 + len(meant) > 10
     picture(browser, "opened")
+    assert browser.console == []
 
     visit(browser, base)
     for field, one in (("destroyCallReport", id), ("destroyCompletedCallReport", file["id"])):

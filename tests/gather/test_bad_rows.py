@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.gather.test_faults import hold
 from tests.support import NOW, Api, product
 from tests.virtual_time import run
 
@@ -37,9 +38,9 @@ def rows(name: str, bad: set[int]) -> list[dict[str, Any]]:
     ]
 
 
-def systems(bad: dict[str, set[int]]) -> Any:
+def systems(bad: dict[str, set[int]], **options: Any) -> Any:
     """The product over PortSIP systems that each have bad rows at these places"""
-    sources = [{"vendor": "portsip", "id": name} for name in bad]
+    sources = [{"vendor": "portsip", "id": name, "options": options} for name in bad]
     return product(*sources, given={name: rows(name, places) for name, places in bad.items()})
 
 
@@ -66,7 +67,7 @@ def test_the_next_row_stands_in_for_a_bad_one() -> None:
 
 def test_a_bad_row_behind_the_page_is_no_concern_of_it() -> None:
     async def work() -> None:
-        async with systems({"a": {30}, "b": set()}) as api:
+        async with systems({"a": {12}, "b": set()}) as api:
             first = await page(api, first=10)
             assert first["complete"] is True
             assert [o["skippedRecords"] for o in first["outcomes"]] == [0, 0]
@@ -108,6 +109,46 @@ def test_of_a_list_that_was_read_to_its_end_no_bad_row_is_counted() -> None:
     run(work)
 
 
+def test_nor_where_others_leave_its_rows_behind_the_page() -> None:
+    async def work() -> None:
+        async with systems({"a": {40}, "b": set()}, page_size=50) as api:
+            gate = asyncio.Event()
+            waits = hold(api.worlds["b"], gate)
+            api.worlds["b"].fault("hang", path="/api/cdrs")
+            asked = asyncio.create_task(page(api, first=60))
+            await waits.wait()
+            await asyncio.sleep(0.5)  # which passes when nothing else is left to be done
+            assert api.requests("a", "/api/cdrs") == 2, "it was read to its end"
+            gate.set()
+            whole = await asked
+            assert "a40" not in names(whole)
+            assert "a39" not in names(whole)
+            assert whole["count"] == {"value": 159, "relation": "EXACT"}
+            assert [o["skippedRecords"] for o in whole["outcomes"]] == [1, 0]
+
+    run(work)
+
+
+def test_who_tests_every_row_shares_none_with_who_makes_only_those_of_the_page() -> None:
+    # Both ask the system for the same 54 rows, and for the same of each.
+    since = 'since: "2026-01-01T00:00:00Z"'
+    few = f"{{ callRecords(first: 1, filter: {{{since}, talkSeconds: {{max: 5}}}}) {{ "
+    many = f"{{ callRecords(first: 47, filter: {{{since}}}) {{ "
+    rest = "nodes { nativeId talkSeconds } outcomes { state } } }"
+
+    async def work() -> None:
+        for queries in ([many + rest, few + rest], [few + rest, many + rest]):
+            async with systems({"a": set()}) as api:
+                alone = [await api.good(query) for query in queries]
+                before = api.requests("a", "/api/cdrs")
+                together = await asyncio.gather(*(api.good(query) for query in queries))
+                assert together == alone
+                after = api.requests("a", "/api/cdrs")
+                assert after - before == before - 1, "they share a request"
+
+    run(work)
+
+
 # Of a page that holds nothing else, a system has failed.
 places = st.sets(st.integers(0, PLACES // 2 - 1)).map(lambda chosen: {2 * n for n in chosen})
 
@@ -142,4 +183,4 @@ def test_pages_joined_are_every_good_row_once_and_in_order(
             ]
             assert seen == good
 
-    asyncio.run(work())
+    run(work)
