@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -22,12 +23,11 @@ from graph.gather.plan import Plan, SourcePlan
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import Conversion, compiled
+from graph.sources.compiling import Conversion, compiled, compiled_column
 from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
 T = TypeVar("T")
-_STARTS = frozenset({"started_at"})
 
 
 class Run:
@@ -70,7 +70,7 @@ class Run:
             hint=source.hint,
             keep_trail=keep_trail,
             alike=(plan.kind, plan.unit) if same_for_all else None,
-            starts=self._starts(target) if shares else None,
+            starts=self._starts() if shares else None,
         )
         self.stream: Stream | FoldedStream = (
             FoldedStream(legs, plan.paths | {p for c in source.checks for p in c.needs})
@@ -79,11 +79,11 @@ class Run:
         )
         self._finished_early = False
 
-    def _starts(self, target: type) -> Conversion[Any] | None:
+    def _starts(self) -> Conversion[datetime] | None:
         """What tells where rows stand in the list, if nothing else decides which of them it has"""
         if self.source.folded or self.source.checks:
             return None
-        return compiled(target, self.source.resource, _STARTS, self.live.site)
+        return compiled_column(self.source.resource, "started_at", self.live.site)
 
     @property
     def failed(self) -> bool:

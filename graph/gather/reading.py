@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from itertools import count, repeat
 from typing import Any, NamedTuple
@@ -104,9 +104,9 @@ class Read(NamedTuple):
 class Reader:
     """Sends what the resource plans and converts what comes; counts rows that do not convert.
 
-    With `starts`, which converts no more than where rows stand in the list, rows of a page that
-    others follow have no record until `fill` gives them one: of many sources, most rows that are
-    read end up behind the page.
+    With `starts`, which tells no more than where rows stand in the list, rows of a page that others
+    follow have no record until `fill` gives them one: of many sources, most rows that are read end
+    up behind the page.
 
     Readers that are `alike` make the same of one reply, and whoever takes their records leaves
     these as they are: where they share a reply, it is decoded and converted once. None: whoever
@@ -120,7 +120,7 @@ class Reader:
         trace: Trace,
         convert: Conversion[Any],
         alike: Hashable | None = None,
-        starts: Conversion[Any] | None = None,
+        starts: Conversion[datetime] | None = None,
     ) -> None:
         self._live = live
         self._resource = resource
@@ -169,11 +169,14 @@ class Reader:
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)
         starts = self._starts if page.more and page.raws is None else None
-        made = (starts or self._convert)(page.rows, page.raws)
-        source = self._live.id
-        moments = [None if record is None else record.started_at for record in made]
-        records = made if starts is None else repeat(None)
-        placed = map(Row, moments, repeat(source), keys, records, page.rows, count(page.offset))
+        records: Iterable[Any] = repeat(None)
+        if starts is not None:
+            moments = starts(page.rows, None)
+        else:
+            records = made = self._convert(page.rows, page.raws)
+            moments = [None if record is None else record.started_at for record in made]
+        source = repeat(self._live.id)
+        placed = map(Row, moments, source, keys, records, page.rows, count(page.offset))
         rows = list(placed) if all(moments) else [row for row in placed if row.moment is not None]
         bad = set(keys) - {row.key for row in rows} if len(rows) < len(keys) else ()
         return Read(page, rows, frozenset(bad))

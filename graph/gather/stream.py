@@ -59,7 +59,7 @@ class Stream:
         hint: Hint | None = None,
         keep_trail: bool = True,
         alike: Hashable | None = None,
-        starts: Conversion[Any] | None = None,
+        starts: Conversion[datetime] | None = None,
     ) -> None:
         self.live = live
         self.resource = resource

@@ -105,7 +105,8 @@ def _on_the_wire(wire: type[msgspec.Struct]) -> Mapping[str, str]:
 
 
 Conversion = Callable[[Sequence[Any], Sequence[Any] | None], list[T | None]]
-"""wire rows, and those as sent if they are wanted, to records; None if one is not as documented"""
+"""wire rows, and those as sent if they are wanted, to what is made of each; None if that cannot be
+made, since the row is not as documented"""
 
 
 def compiled(
@@ -127,17 +128,31 @@ def compiled(
     if made is None:
         if len(site.converters) >= _MOST_CONVERTERS:
             site.converters.clear()
-        columns = _Compiler(target, resource, paths, site, details, mask).made()
-        made = site.converters[key] = _halved_if_need_be(columns, site.unknown_words)
+        compiler = _Compiler(target, resource, paths, site, details, mask)
+        made = _halved_if_need_be(compiler.records(), site.unknown_words)
+        site.converters[key] = made
     return made
 
 
 _MOST_CONVERTERS = 500
 
 
-def _halved_if_need_be(
-    columns: Callable[[Sequence[Any], Sequence[Any] | None], list[T]], unknown_words: UnknownWords
-) -> Conversion[T]:
+def compiled_column(resource: Resource, path: str, site: Site) -> Conversion[Any]:
+    """A function from the wire rows of a page to what is at one path in the record of each."""
+    key = (resource, path)
+    made: Conversion[Any] | None = site.converters.get(key)
+    if made is None:
+        compiler = _Compiler(object, resource, frozenset({path}), site)
+        made = _halved_if_need_be(compiler.column(), site.unknown_words)
+        site.converters[key] = made
+    return made
+
+
+_Columns = Callable[[Sequence[Any], Sequence[Any] | None], list[T]]
+"""a conversion that raises where a row is not as documented"""
+
+
+def _halved_if_need_be(columns: _Columns[T], unknown_words: UnknownWords) -> Conversion[T]:
     """One row that is not as documented must not cost the others"""
 
     def convert(rows: Sequence[Any], raws: Sequence[Any] | None) -> list[T | None]:
@@ -282,8 +297,8 @@ class _Compiler:
         resource: Resource,
         paths: frozenset[str],
         site: Site,
-        details: type | None,
-        mask: Changes | None,
+        details: type | None = None,
+        mask: Changes | None = None,
     ) -> None:
         self._target = target
         self._paths = paths
@@ -304,8 +319,14 @@ class _Compiler:
             vendor=getattr(details, "VENDOR_NAME", ""),
         )
 
-    def made(self) -> Callable[[Sequence[Any], Sequence[Any] | None], list[Any]]:
-        """The conversion"""
+    def column(self) -> _Columns[Any]:
+        """The conversion to the one thing that was asked for"""
+        page = _Page(self.names)
+        (field,) = self._fields
+        return self._convert(self._value(page, field), page)
+
+    def records(self) -> _Columns[Any]:
+        """The conversion to records"""
         page = _Page(self.names)
         page.new("Target", "r")
         done = set(GIVEN_LATER)
@@ -320,10 +341,13 @@ class _Compiler:
         for head in sorted(self._first - done):
             raw = head == "raw" and self._mask is None
             page.set("r", head, page.local(_RAW) if raw else "None")
-        self._lines += ["def convert(rows, raws):", *page.whole(), " return r"]
+        return self._convert("r", page)
+
+    def _convert(self, result: str, page: _Page) -> _Columns[Any]:
+        self._lines += ["def convert(rows, raws):", *page.whole(), f" return {result}"]
         exec(compile("\n".join(self._lines), "<compiled conversion>", "exec"), self.names)  # noqa: S102
-        made: Callable[[Sequence[Any], Sequence[Any] | None], list[Any]] = self.names["convert"]
-        return made
+        convert: _Columns[Any] = self.names["convert"]
+        return convert
 
     def _made_once(self, page: _Page, name: str, body: _Words, made: str) -> str:
         """What a function of words makes, which is looked for before it is called"""

@@ -34,6 +34,8 @@ from graph.transport.http import (
 )
 
 _LONGEST_HEADER_BYTES = 65_536
+_ITS_GUESSES = ("content-type",)
+"""what aiohttp would add to all but a GET without a body, where forbidding it would take time"""
 _BUFFER_BYTES = 262_144
 """what may have come and not been read yet, before the vendor has to wait"""
 
@@ -89,7 +91,6 @@ class AiohttpTransport:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=self._tls, **options),
             headers=HEADERS,
-            skip_auto_headers=("content-type",),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             proxy=self._proxy,
@@ -129,11 +130,13 @@ async def _sent(
     timeout: float,
     headers: tuple[tuple[str, str], ...],
 ) -> aiohttp.ClientResponse:
+    plain = request.method == "GET" and request.body is None
     return await session.request(
         request.method,
         URL(target(base, request), encoded=True),
         headers=request.headers + headers,
         data=request.body,
+        skip_auto_headers=None if plain else _ITS_GUESSES,
         allow_redirects=False,
         timeout=_timeouts(timeout),
     )
