@@ -25,7 +25,7 @@ from graph.gather import keys
 from graph.observe import Timer
 from graph.reports.gateway import Asker, Download, Kept
 from graph.reports.rules import wrong
-from graph.sources.compiling import heads
+from graph.sources.selected import heads
 from graph.transport.open import Sources
 from graph.types.report import CallReport, CompletedCallReport
 from graph.types.report_inputs import (

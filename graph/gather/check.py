@@ -14,8 +14,9 @@ from graph.gather.plan import NEEDS, choose
 from graph.gather.stream import Stream
 from graph.observe import Trace
 from graph.privacy import redact
-from graph.sources.compiling import compiled, wire_keys
+from graph.sources.compiling import compiled
 from graph.sources.contract import Ask
+from graph.sources.selected import wire_keys
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.answer import OutcomeState

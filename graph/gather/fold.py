@@ -15,7 +15,7 @@ from typing import Any
 
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
-from graph.sources.compiling import heads
+from graph.sources.selected import heads
 from graph.types.call import AnsweredBy, CallDisposition, CallLog, CallRecord
 from graph.types.scalars import Money
 

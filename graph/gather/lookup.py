@@ -28,16 +28,9 @@ from graph.gather.plan import NEEDS, choose
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import (
-    GIVEN_LATER,
-    Conversion,
-    compiled,
-    heads,
-    row_keys,
-    wire_keys,
-    wire_names,
-)
+from graph.sources.compiling import Conversion, compiled, row_keys
 from graph.sources.contract import Ask, Found, Part, Reply, Resource, RowKey
+from graph.sources.selected import GIVEN_LATER, heads, wire_keys, wire_names
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit

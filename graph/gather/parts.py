@@ -14,9 +14,10 @@ from graph.gather import keys
 from graph.gather.keys import Kind
 from graph.gather.plan import NEEDS, Plan, SourcePlan
 from graph.observe import Trace
-from graph.sources.compiling import compiled, heads
+from graph.sources.compiling import compiled
 from graph.sources.contract import Resource
 from graph.sources.masks import Mask
+from graph.sources.selected import heads
 from graph.transport.source import LiveSource
 from graph.types.call import CallLog, CallRecord, CallUnit
 

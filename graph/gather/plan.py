@@ -16,8 +16,8 @@ from graph.gather.checks import Check, checks
 from graph.gather.fold import leg_paths
 from graph.gather.keys import Cursor, Hint, Key
 from graph.observe import Trace
-from graph.sources.compiling import wire_keys
 from graph.sources.contract import Ask, Condition, Exactness, Resource
+from graph.sources.selected import wire_keys
 from graph.transport.open import Sources
 from graph.transport.source import LiveSource
 from graph.types.answer import OutcomeState

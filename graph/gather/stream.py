@@ -203,7 +203,9 @@ class Stream:
         if self._beyond_the_end(last):
             self._finish()
             return
-        first_of_tie = next(i for i, row in enumerate(rows) if row.moment == last)
+        first_of_tie = len(rows) - 1
+        while first_of_tie and rows[first_of_tie - 1].moment == last:
+            first_of_tie -= 1
         if first_of_tie == 0 or self._stuck(page, rows, first_of_tie):
             await self._tie(last, page)
             return

@@ -18,8 +18,9 @@ from graph.reports.cron import next_runs
 from graph.reports.link import files_of
 from graph.reports.order import USUAL, Order, Place, place_of
 from graph.reports.reading import Kind, Reading, reports_of, resource_of
-from graph.sources.compiling import Conversion, compiled, heads
+from graph.sources.compiling import Conversion, compiled
 from graph.sources.contract import Resource
+from graph.sources.selected import heads
 from graph.transport.source import LiveSource
 from graph.types.report import CallReport, CompletedCallReport
 from graph.types.report_words import ReportEngine

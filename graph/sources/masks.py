@@ -68,7 +68,7 @@ class Mask:
         return pseudonym(self._key, number, country(number))
 
     def _change(self, about: About) -> Change | None:
-        if about.tells is Tells.NOTHING:
+        if not about.personal:
             return None
         if about.tells is Tells.PERSON:
             return _each(self.person)

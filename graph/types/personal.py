@@ -50,6 +50,11 @@ class About(NamedTuple):
     tells: Tells
     nullable: bool
 
+    @property
+    def personal(self) -> bool:
+        """Not everybody may see it as it is"""
+        return self.tells is not Tells.NOTHING
+
 
 _AMOUNTS = (int, float, bool, Decimal, datetime, Long, Money, TimeWindow)
 

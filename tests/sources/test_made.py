@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import types
 import typing
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from graph.sources import all_vendors, vendor
+from graph.sources import all_vendors, generate, vendor
 from graph.sources.compiling import compiled
 from graph.sources.contract import Resource, Site
 from graph.sources.made import Made
@@ -55,6 +56,22 @@ def test_rows_that_say_the_same_share_what_is_made_of_it_and_no_others() -> None
     assert one.callee is other.callee
     assert [call.caller.number for call in (one, same, other)] == ["2001", "2001", "2003"]
     assert [call.disposition.name for call in (one, same, other)] == ["BUSY", "BUSY", "ANSWERED"]
+
+
+def test_all_systems_of_a_vendor_share_a_conversion_that_knows_whose_rows_it_gets() -> None:
+    manifest = vendor("voicenter")
+    paths = frozenset({"started_at", "disposition", "talk_seconds", "caller.name"})
+    row = manifest.logs.wire(call_id="1", date="2026-03-01 10:00:00", dial_status="ODD")
+    written = generate.records.cache_info().misses
+    for zone, hour in (("Asia/Jerusalem", 8), ("UTC", 10), ("America/New_York", 15)):
+        site = msgspec.structs.replace(
+            site_of("voicenter"), options=manifest.options(date_zone=zone), converters={}
+        )
+        [made] = compiled(CallLog, manifest.logs, paths, site)([row], None)
+        assert made is not None
+        assert made.started_at == datetime(2026, 3, 1, hour, tzinfo=UTC)
+        assert site.unknown_words == {"ODD": 1}
+    assert generate.records.cache_info().misses == written + 1
 
 
 def test_a_word_that_nobody_knows_is_counted_in_each_row_that_says_it() -> None:

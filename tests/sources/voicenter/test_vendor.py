@@ -28,8 +28,9 @@ from graph.errors import (
 from graph.privacy import Secret
 from graph.sources import company
 from graph.sources.company import Call
-from graph.sources.compiling import compiled, wire_keys
+from graph.sources.compiling import compiled
 from graph.sources.contract import Ask, Condition, Exactness, Kind, Page, Reply, Request, Site
+from graph.sources.selected import wire_keys
 from graph.sources.voicenter import VENDOR
 from graph.sources.voicenter.auth import Credentials
 from graph.sources.voicenter.mapping import DISPOSITIONS, KINDS, NEVER
