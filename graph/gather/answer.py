@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,6 +45,7 @@ async def page(
     asked for; what takes time to make is made only then.
     """
     parts.check_late_parts(plan, trace)
+    runs: list[ask.Run] = []
     if dry_run:
         trace.estimated = estimate(plan)
         made = not_run(plan)
@@ -74,6 +76,8 @@ async def page(
     if wanted("edges"):
         cursors_wanted = wanted("edges.cursor")
         page.edges = edges(plan, made.entries, signer, cursors_wanted=cursors_wanted)
+    # What was read and did not come onto the page is freed once the answer is on its way.
+    asyncio.get_running_loop().call_soon(runs.clear)
     return page
 
 

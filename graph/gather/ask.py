@@ -212,9 +212,9 @@ async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
     try:
         while True:
             busy = set(map(id, under_way.values()))
-            for run in _to_pull(plan, runs, first):
-                if id(run) not in busy:
-                    under_way[asyncio.create_task(run.pull())] = run
+            idle = [run for run in runs if id(run) not in busy]
+            for run in _to_pull(plan, runs, idle, first):
+                under_way[asyncio.create_task(run.pull())] = run
             if not under_way:
                 if _fill(runs, first):
                     return runs, first.entries
@@ -232,10 +232,12 @@ async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _to_pull(plan: Plan, runs: list[Run], first: _First) -> list[Run]:
-    """The sources whose unread part may hold an entry of the page"""
-    if all(not run.open or run.frontier is None for run in runs):
-        return [run for run in runs if run.open]
+def _to_pull(plan: Plan, runs: list[Run], idle: list[Run], first: _First) -> list[Run]:
+    """Those of the idle sources whose unread part may hold an entry of the page"""
+    # Who gave so many gave all that the page can hold of it: what it has not given comes after.
+    short = [run for run in idle if run.open and len(run.entries) < first.need]
+    if not short:
+        return []
     # A budget that stopped one source ends the page there; nobody is read beyond that.
     ends = [run.frontier for run in runs if run.stopped]
     known = first.entries
@@ -245,8 +247,8 @@ def _to_pull(plan: Plan, runs: list[Run], first: _First) -> list[Run]:
             limit = end
     return [
         run
-        for run in runs
-        if run.open and (limit is None or run.frontier is None or plan.ahead(run.frontier, limit))
+        for run in short
+        if limit is None or run.frontier is None or plan.ahead(run.frontier, limit)
     ]
 
 
