@@ -86,8 +86,10 @@ class Scheduler:
             except Exception:  # noqa: BLE001
                 # Nobody but this loop does what is due; whatever one turn met, the next is tried.
                 log.exception("a turn of the reports' scheduler failed")
+            # Not `wait_for`: in Python 3.11 it forgets a cancellation that comes as its wait ends.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), every or TICK_SECONDS)
+                async with asyncio.timeout(every or TICK_SECONDS):
+                    await self._wake.wait()
 
     async def _turn(self) -> None:
         await self._make_due()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,27 @@ def test_where_no_other_server_lives_the_run_waits_for_the_next_start(tmp_path: 
 
         id = run(first)
         run(lambda: second(id))
+
+
+@pytest.mark.parametrize("rounds", range(5))
+def test_a_scheduler_that_is_woken_as_it_is_to_stop_stops(rounds: int, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with product("portsip", count=1, reports={"folder": str(tmp_path)}) as api:
+            assert api.graph.reports is not None
+            scheduler = api.graph.reports.scheduler
+            turned = asyncio.Event()
+
+            async def turn() -> None:
+                turned.set()
+
+            scheduler._loops = [asyncio.create_task(scheduler._for_ever(turn))]
+            await turned.wait()
+            for _ in range(5):  # until it waits for the next turn
+                await asyncio.sleep(0)
+            scheduler.wake()
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await scheduler.close()
+
+    run(work)
