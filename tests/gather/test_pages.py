@@ -88,7 +88,7 @@ class Walk:
             answered = await self.api.ask(query, cursor=cursor)
         assert not answered.errors, answered.errors
         self.pages += 1
-        assert self.pages < 400, "the list has no end"
+        assert self.pages <= 500, "the list has no end"  # there are 5 × 90 calls at most
         page: Mapping[str, Any] = answered.data["page"]
         return page
 
