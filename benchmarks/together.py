@@ -35,14 +35,17 @@ class _System:
         self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         path = f"{place.path}?{place.query}"
         self._request = f"GET {path} HTTP/1.1\r\nhost: {place.netloc}\r\n\r\n".encode()
-        self._length = self._first_length()
         self._began = 0.0
+        self._length = self._first_length()
 
     def _first_length(self) -> int:
         self.ask()
         answer = b""
         while b"\r\n\r\n" not in answer:
-            answer += self._line.recv(65_536)
+            part = self._line.recv(65_536)
+            if not part:
+                raise SystemExit("the connection ended in the middle of an answer")
+            answer += part
         head = answer.partition(b"\r\n\r\n")[0]
         named = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         length = len(head) + 4 + int(named[b"content-length"])

@@ -23,7 +23,7 @@ from graph.gather.plan import Plan, SourcePlan
 from graph.gather.reading import Row
 from graph.gather.stream import Stream
 from graph.observe import Trace
-from graph.sources.compiling import Conversion, compiled, compiled_column
+from graph.sources.compiling import Conversion, compiled, compiled_starts
 from graph.types.answer import OutcomeState
 from graph.types.call import CallLog, CallRecord
 
@@ -83,7 +83,7 @@ class Run:
         """What tells where rows stand in the list, if nothing else decides which of them it has"""
         if self.source.folded or self.source.checks:
             return None
-        return compiled_column(self.source.resource, "started_at", self.live.site)
+        return compiled_starts(self.source.resource, self.live.site)
 
     @property
     def failed(self) -> bool:
@@ -211,8 +211,8 @@ async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
     under_way: dict[asyncio.Task[list[Row]], Run] = {}
     try:
         while True:
-            busy = set(map(id, under_way.values()))
-            idle = [run for run in runs if id(run) not in busy]
+            busy = set(under_way.values())
+            idle = [run for run in runs if run not in busy]
             for run in _to_pull(plan, runs, idle, first):
                 under_way[asyncio.create_task(run.pull())] = run
             if not under_way:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 from graph.sources import generate
@@ -41,16 +42,15 @@ def compiled(
     made: Conversion[T] | None = site.converters.get(key)
     if made is None:
         code = generate.records(kind, resource, paths, details, masked=masked)
-        made = _kept(site, key, code.bound(site, mask))
+        made = _kept(site, key, code, mask)
     return made
 
 
-def compiled_column(resource: Resource, path: str, site: Site) -> Conversion[Any]:
-    """A function from the wire rows of a page to what is at one path in the record of each."""
-    key = (resource, path)
-    made: Conversion[Any] | None = site.converters.get(key)
+def compiled_starts(resource: Resource, site: Site) -> Conversion[datetime]:
+    """A function from the wire rows of a page to when each began, and to nothing else."""
+    made: Conversion[datetime] | None = site.converters.get(resource)
     if made is None:
-        made = _kept(site, key, generate.column(resource, path).bound(site))
+        made = _kept(site, resource, generate.starts(resource))
     return made
 
 
@@ -62,11 +62,13 @@ def row_keys(resource: Resource, site: Site, rows: Sequence[Any]) -> list[str]:
     return [resource.row_key(site, row) for row in rows]
 
 
-def _kept(site: Site, key: tuple[Any, ...], columns: Columns[T]) -> Conversion[T]:
-    """The conversion, which the site remembers from now on"""
+def _kept(
+    site: Site, key: Hashable, code: generate.Code, mask: Changes | None = None
+) -> Conversion[Any]:
+    """The conversion of this site's rows, which it remembers from now on"""
     if len(site.converters) >= _MOST:
         site.converters.clear()
-    made = site.converters[key] = _halved_if_need_be(columns, site.unknown_words)
+    made = site.converters[key] = _halved_if_need_be(code.bound(site, mask), site.unknown_words)
     return made
 
 

@@ -81,9 +81,9 @@ def records(
 
 
 @lru_cache(maxsize=_MOST)
-def column(resource: Resource, path: str) -> Code:
-    """What converts to no more than what is at one path"""
-    return _Writer(object, resource, frozenset({path}), None, masked=False).column()
+def starts(resource: Resource) -> Code:
+    """What converts to no more than when each began"""
+    return _Writer(object, resource, frozenset({"started_at"}), None, masked=False).column()
 
 
 _Need = Callable[[Site, Changes | None], Any]
@@ -134,33 +134,36 @@ class _Names:
 
     def converter(self, how: Callable[..., Any] | PerSite) -> str:
         """The name of what converts the words of one row"""
-        name, new = self._named("c", how)
-        if not isinstance(how, PerSite):
-            self.known[name] = how
-        elif new:
+        name = self._name("c", how)
+        if isinstance(how, PerSite):
             self.needs[name] = lambda site, _mask: _for_site(how, site)
+        else:
+            self.known[name] = how
         return name
 
     def by_column(self, how: Callable[..., Any] | PerSite) -> str:
         """The name of what converts all rows of a page"""
-        name, new = self._named("e", how)
-        if not isinstance(how, PerSite):
-            self.known[name] = _by_column(how)
-        elif new:
+        name = self._name("e", how)
+        if isinstance(how, PerSite):
             self.needs[name] = lambda site, _mask: _by_column(_for_site(how, site))
+        else:
+            self.known[name] = _by_column(how)
         return name
 
     def change(self, kind: type, attribute: str) -> str:
         """The name of what becomes of something personal"""
-        name, new = self._named("m", kind, attribute)
-        if new:
-            self.needs[name] = lambda _site, mask: mask.of(kind, attribute) if mask else None
+
+        def need(_site: Site, mask: Changes | None) -> Callable[[Any], Any] | None:
+            assert mask is not None, "a conversion for masked records is bound with a mask"
+            return mask.of(kind, attribute)
+
+        name = self._name("m", kind, attribute)
+        self.needs[name] = need
         return name
 
-    def _named(self, letter: str, *what: Any) -> tuple[str, bool]:
-        """A name that begins with the letter, and whether it is new"""
-        new = (letter, *what) not in self._names
-        return self._names.setdefault((letter, *what), f"{letter}{len(self._names)}"), new
+    def _name(self, letter: str, *what: Any) -> str:
+        """One name for each thing, which begins with the letter"""
+        return self._names.setdefault((letter, *what), f"{letter}{len(self._names)}")
 
 
 class _Body:

@@ -62,7 +62,7 @@ def test_all_systems_of_a_vendor_share_a_conversion_that_knows_whose_rows_it_get
     manifest = vendor("voicenter")
     paths = frozenset({"started_at", "disposition", "talk_seconds", "caller.name"})
     row = manifest.logs.wire(call_id="1", date="2026-03-01 10:00:00", dial_status="ODD")
-    written = generate.records.cache_info().misses
+    generate.records.cache_clear()
     for zone, hour in (("Asia/Jerusalem", 8), ("UTC", 10), ("America/New_York", 15)):
         site = msgspec.structs.replace(
             site_of("voicenter"), options=manifest.options(date_zone=zone), converters={}
@@ -71,7 +71,7 @@ def test_all_systems_of_a_vendor_share_a_conversion_that_knows_whose_rows_it_get
         assert made is not None
         assert made.started_at == datetime(2026, 3, 1, hour, tzinfo=UTC)
         assert site.unknown_words == {"ODD": 1}
-    assert generate.records.cache_info().misses == written + 1
+    assert generate.records.cache_info().misses == 1
 
 
 def test_a_word_that_nobody_knows_is_counted_in_each_row_that_says_it() -> None:
