@@ -192,8 +192,12 @@ class _First:
             self._sorted, self._fresh = known[: self.need], []
         return self._sorted
 
-    def add(self, rows: list[Row]) -> None:
-        self._fresh += rows
+    async def pull(self, run: Run) -> None:
+        """Reads a source on, and takes what it gives"""
+        taken = await run.pull()
+        self._fresh += taken
+        if run.failed:
+            self.begin_anew()
 
     def begin_anew(self) -> None:
         """For entries that are there no more"""
@@ -208,24 +212,27 @@ async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
     """
     runs = [Run(plan, source, trace, shares=True) for source in plan.sources]
     first = _First(plan, runs)
-    under_way: dict[asyncio.Task[list[Row]], Run] = {}
+    under_way: dict[asyncio.Task[None], Run] = {}
+    ended = asyncio.Event()
     try:
         while True:
             busy = set(under_way.values())
             idle = [run for run in runs if run not in busy]
             for run in _to_pull(plan, runs, idle, first):
-                under_way[asyncio.create_task(run.pull())] = run
+                task = asyncio.create_task(first.pull(run))
+                task.add_done_callback(lambda _: ended.set())
+                under_way[task] = run
+                await asyncio.sleep(0)  # its request is sent before the next one is prepared
             if not under_way:
                 if _fill(runs, first):
                     return runs, first.entries
                 first.begin_anew()
                 continue
-            finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            read = [under_way.pop(task) for task in finished]
-            for task in finished:
-                first.add(task.result())
-            if any(run.failed for run in read):
-                first.begin_anew()
+            await ended.wait()
+            ended.clear()
+            for task in [task for task in under_way if task.done()]:
+                del under_way[task]
+                task.result()
     finally:
         for task in under_way:
             task.cancel()
