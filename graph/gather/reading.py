@@ -164,7 +164,7 @@ class Reader:
 
     def _read(self, reply: Reply, request: Request, ask: Ask) -> Read:
         site = self._live.site
-        page = self._resource.read(site, reply, request, ask.raw)
+        page = self._resource.read(site, reply, request, ask)
         keys = row_keys(self._resource, site, page.rows)
         if len(set(keys)) < len(keys):
             page, keys = _once_each(page, keys)

@@ -134,7 +134,7 @@ class Reading:
             request = resource.plan(site, ask, offset)
 
             def read(reply: Reply, request: Any = request) -> Page:
-                return resource.read(site, reply, request, False)
+                return resource.read(site, reply, request, ask)
 
             page = await live.send(request, read, self.trace)
             own = [resource.row_key(site, row) for row in page.rows]

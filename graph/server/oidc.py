@@ -26,7 +26,7 @@ from graph.errors import (
 )
 from graph.gather.ask import attempt
 from graph.observe import Timer, log
-from graph.sources.convert import decode
+from graph.sources.decoding import decode
 from graph.transport.http import fetch
 
 Fetch = Callable[[str], Awaitable[bytes]]

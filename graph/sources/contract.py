@@ -278,7 +278,8 @@ def _no_push(_site: Site, _condition: Condition) -> Exactness:
 class Resource(msgspec.Struct, frozen=True, eq=False):
     """A list of a vendor's: its calls (`records`) or its legs (`logs`). All functions are pure.
 
-    What reads a reply is told at last whether the rows are wanted as sent, too.
+    `read` makes rows of no more than `Ask.wire` names, if it likes. `read_located` is told at last
+    whether the rows are wanted as sent, too.
     `locate` gives the requests that find an entry by its key, tried in order until one finds it;
     without it, or with none, the window around the entry's start is read.
     `call_start` gives the earliest start that a leg's call may have, if the leg tells; legs of one
@@ -292,15 +293,13 @@ class Resource(msgspec.Struct, frozen=True, eq=False):
     row_key: Callable[[Site, Any], str]
     shape: Callable[[Site, Ask], Shape]
     plan: Callable[[Site, Ask, int], Request]
-    read: Callable[[Site, Reply, Request, bool], Page]
+    read: Callable[[Site, Reply, Request, Ask], Page]
     always: tuple[str, ...] = ()
-    """the wire attributes that `row_key`, `call_start` and the like read of every row"""
+    """the wire attributes that `row_key`, `call_start`, `call_of` and the like read of every row"""
     words: frozenset[str] = frozenset()
     """the wire attributes, of texts and whole numbers alone, that say the same few things again and
     again: what a system calls something, its numbers and names; what is made of nothing else is
     made once, and shared by records"""
-    legs_wire: tuple[str, ...] = ()
-    """the wire keys that `legs_of` reads"""
     locate: Callable[[Site, RowKey], list[Request]] | None = None
     read_located: Callable[[Site, Reply, Request, bool], Found] | None = None
     locate_lacks: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ Converters raise ValueError for what is not as documented; the row is then skipp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -18,7 +18,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import phonenumbers
 
-from graph.errors import SourceMalformed
 from graph.privacy import country_of_pseudonym
 from graph.sources.columns import by_column, plain
 from graph.sources.contract import PerSite, Site
@@ -307,42 +306,3 @@ PUSHABLE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 def pushable(values: tuple[Any, ...]) -> bool:
     """Every value is safe text for a vendor's filter expression"""
     return all(isinstance(v, str) and v and PUSHABLE.issuperset(v) for v in values)
-
-
-# ---------------------------------------------------------------- decoding
-
-
-class Decoded(msgspec.Struct):
-    """The rows of a list, those as sent if wanted, and how many could not be decoded."""
-
-    rows: list[Any]
-    raws: list[msgspec.Raw] | None
-    skipped: int
-
-
-def decode(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    """The body by the decoder; SourceMalformed names `what` and where it is not as documented"""
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise SourceMalformed(f"{what} is not as documented: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        kind = "empty" if not body.strip() else "no JSON"
-        raise SourceMalformed(f"{what} is {kind} ({len(body)} bytes)") from None
-
-
-def decode_rows(
-    row: msgspec.json.Decoder[Any], raws: Sequence[msgspec.Raw], *, keep: bool
-) -> Decoded:
-    """Rows decoded one by one, so that one bad row is skipped and counted, not all of them."""
-    rows: list[Any] = []
-    kept: list[msgspec.Raw] = []
-    skipped = 0
-    for raw in raws:
-        try:
-            rows.append(row.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            skipped += 1
-            continue
-        kept.append(raw)
-    return Decoded(rows, kept if keep else None, skipped)

@@ -46,8 +46,9 @@ def wire_of(field: Field) -> tuple[str, ...]:
 def wire_keys(resource: Resource, paths: frozenset[str]) -> frozenset[str]:
     """The names on the wire of everything that the asked paths are made of"""
     names = _on_the_wire(resource.wire)
-    keys = frozenset(names[name] for name in wire_names(resource, paths))
-    return keys | frozenset(resource.legs_wire) if "logs" in heads(paths) else keys
+    if "logs" in heads(paths) and resource.legs_of is not None:
+        return frozenset(names.values())  # any of it may be told of a leg
+    return frozenset(names[name] for name in wire_names(resource, paths))
 
 
 @cache

@@ -76,6 +76,22 @@ def test_a_bad_row_behind_the_page_is_no_concern_of_it() -> None:
     run(work)
 
 
+def test_only_what_is_asked_for_of_a_row_must_be_as_documented() -> None:
+    async def work() -> None:
+        sent = [{**row, "trunk": {"no": "text"}} for row in rows("a", set())[:3]]
+        source = {"vendor": "portsip", "id": "a"}
+        async with product(source, given={"a": sent}) as api:
+            whole = await page(api, first=10)
+            assert names(whole) == ["a00", "a01", "a02"]
+            assert whole["complete"] is True
+            with_trunk = QUERY.replace("nativeId", "nativeId trunkIn")
+            other = (await api.good(with_trunk, first=10))["page"]
+            assert names(other) == []
+            assert other["outcomes"][0]["skippedRecords"] == 3
+
+    run(work)
+
+
 def test_more_is_read_where_bad_rows_leave_too_few() -> None:
     async def work() -> None:
         async with systems({"a": set(range(2, 30))}) as api:

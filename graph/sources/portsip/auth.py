@@ -15,7 +15,8 @@ import msgspec
 from graph.errors import SourceMalformed, SourceRefused
 from graph.privacy import Secret
 from graph.sources.contract import Auth, Kind, Reply, Request, Site, Token, post_json
-from graph.sources.convert import decode, instant
+from graph.sources.convert import instant
+from graph.sources.decoding import decode
 from graph.sources.portsip.wire import SignIn
 
 # The authentication guide prints one constant for everybody; `options.client_id` overrides it.

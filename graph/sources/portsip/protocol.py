@@ -33,7 +33,8 @@ from graph.sources.contract import (
     Shape,
     Site,
 )
-from graph.sources.convert import Decoded, decode, decode_rows, pushable, text
+from graph.sources.convert import pushable, text
+from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
 from graph.sources.portsip.mapping import DIRECTIONS, LOGS, NEVER, RECORDS, WORDS, late_values
 from graph.sources.portsip.wire import FastList, Faults, Leg, Legs, List, RawLegs
 
@@ -149,7 +150,6 @@ def _plan(path: str) -> Any:
 
 # ---------------------------------------------------------------- reading
 
-_FAST = msgspec.json.Decoder(FastList)
 _SLOW = msgspec.json.Decoder(List)
 _ROW = msgspec.json.Decoder(Leg)
 _LEGS = msgspec.json.Decoder(Legs)
@@ -157,29 +157,29 @@ _RAW_LEGS = msgspec.json.Decoder(RawLegs)
 _FAULTS = msgspec.json.Decoder(Faults)
 
 
-def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     offset = int(dict(request.params).get("skip", "0"))
-    rows, count = _rows(reply, raw)
+    rows, count = _rows(reply.body, ask.wire, raw=ask.raw)
     seen = offset + len(rows.rows) + rows.skipped
     full = int(dict(request.params).get("top", LARGEST_PAGE))
     more = bool(rows.rows) and (seen < count if count is not None else len(rows.rows) >= full)
     return Page(rows.rows, offset, more, count, skipped=rows.skipped, raws=rows.raws, asked=full)
 
 
-def _rows(reply: Reply, raw: bool) -> tuple[Decoded, int | None]:
+def _rows(body: bytes, wire: frozenset[str] | None, *, raw: bool) -> tuple[Decoded, int | None]:
     """all rows at once; one by one where one is not as documented, or all are wanted as sent"""
     if not raw:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            fast = _FAST.decode(reply.body)
+            fast = list_decoder(FastList, Leg, wire).decode(body)
             return Decoded(fast.items, None, 0), fast.count
-    slow = decode(_SLOW, reply.body, "the list")
-    return decode_rows(_ROW, slow.items, keep=raw), slow.count
+    slow = decode(_SLOW, body, "the list")
+    return decode_rows(row_decoder(Leg, wire), slow.items, keep=raw), slow.count
 
 
-def read_row(site: Site, reply: Reply, request: Request, raw: bool) -> Found:
+def read_row(_site: Site, reply: Reply, _request: Request, raw: bool) -> Found:
     """One call out of the list that was filtered by its id"""
-    page = read(site, reply, request, raw)
-    return Found(page.rows, page.raws)
+    rows, _ = _rows(reply.body, None, raw=raw)
+    return Found(rows.rows, rows.raws)
 
 
 def read_log(site: Site, reply: Reply, request: Request, raw: bool) -> Found:
@@ -316,7 +316,7 @@ LOGS_LIST = Resource(
     shape=shape,
     plan=_plan(_LOGS),
     read=read,
-    always=("id",),
+    always=("id", "session_id"),
     locate=locate_log,
     read_located=read_log,
     exactness=exactness,

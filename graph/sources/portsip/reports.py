@@ -29,7 +29,8 @@ from graph.sources.contract import (
     Site,
     post_json,
 )
-from graph.sources.convert import decode, decode_rows, text
+from graph.sources.convert import text
+from graph.sources.decoding import decode, decode_rows
 from graph.sources.portsip.report_mapping import (
     COMPLETED,
     DEFINITIONS,
@@ -78,10 +79,10 @@ def _plan(path: str) -> Any:
 def _read(row: type[msgspec.Struct]) -> Any:
     decoder = msgspec.json.Decoder(row)
 
-    def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+    def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
         offset = int(dict(request.params)["skip"])
         sent = decode(_LIST, reply.body, "the list of reports")
-        rows = decode_rows(decoder, sent.items, keep=raw)
+        rows = decode_rows(decoder, sent.items, keep=ask.raw)
         seen = offset + len(sent.items)
         full = len(sent.items) >= _LARGEST_PAGE
         more = bool(sent.items) and (seen < sent.count if sent.count is not None else full)

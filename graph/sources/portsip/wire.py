@@ -9,9 +9,11 @@ No field is marked as required. An unset time or text comes as "", as null, or n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Leg(msgspec.Struct, gc=False):
@@ -52,10 +54,10 @@ class List(msgspec.Struct):
     count: int | None = None
 
 
-class FastList(msgspec.Struct):
+class FastList(msgspec.Struct, Generic[R]):
     """A page whose rows are all as documented."""
 
-    items: list[Leg]
+    items: list[R]
     count: int | None = None
 
 

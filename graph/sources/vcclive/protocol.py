@@ -36,7 +36,8 @@ from graph.sources.contract import (
     Shape,
     Site,
 )
-from graph.sources.convert import Decoded, decode, decode_rows, text
+from graph.sources.convert import text
+from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
 from graph.sources.vcclive.mapping import LOGS, NEVER, RECORDS, UNTOLD, key_of
 from graph.sources.vcclive.wire import Cdr, Errors, FastList, List, One
 
@@ -120,7 +121,6 @@ def locate(site: Site, key: RowKey) -> list[Request]:
 
 # ---------------------------------------------------------------- reading
 
-_FAST = msgspec.json.Decoder(FastList)
 _SLOW = msgspec.json.Decoder(List)
 _ONE = msgspec.json.Decoder(One)
 _SEVERAL = msgspec.json.Decoder(list[msgspec.Raw])
@@ -130,11 +130,11 @@ _NOTHING = frozenset({b"null", b"[]", b"{}", b'""'})
 _BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 
 
-def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """A page of a day"""
     params = dict(request.params)
     offset = int(params["start"])
-    rows, total = _rows(reply.body, raw)
+    rows, total = _rows(reply.body, ask)
     size = len(rows.rows) + rows.skipped
     # The total decides if it is told: the vendor's own cap may be smaller than what we ask for.
     full = size >= int(params["num"]) if total is None else offset + size < total
@@ -149,19 +149,18 @@ def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     )
 
 
-def _rows(body: bytes, raw: bool) -> tuple[Decoded, int | None]:
+def _rows(body: bytes, ask: Ask) -> tuple[Decoded, int | None]:
     """The rows at once; one by one where they are wanted as sent or one is not as documented"""
-    if not raw:
+    if not ask.raw:
         try:
-            fast = _FAST.decode(body).response
+            fast = list_decoder(FastList, Cdr, ask.wire).decode(body).response
         except _BAD_JSON:
             pass
         else:
             return Decoded(fast.rows, None, 0), _count(fast.total_count)
     slow = decode(_SLOW, body, "the list of a day").response
-    if isinstance(slow, list):
-        return decode_rows(_ROW, slow, keep=raw), None
-    return decode_rows(_ROW, slow.rows, keep=raw), _count(slow.total_count)
+    sent, total = (slow, None) if isinstance(slow, list) else (slow.rows, _count(slow.total_count))
+    return decode_rows(row_decoder(Cdr, ask.wire), sent, keep=ask.raw), total
 
 
 def _count(value: object) -> int | None:

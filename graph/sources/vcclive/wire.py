@@ -11,10 +11,11 @@ custom fields that there are none as a PHP array, and a list's row has labels be
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+R = TypeVar("R", bound=msgspec.Struct)
 Value = str | int | float | None
 """a number or a text, either of which may come as the other"""
 
@@ -93,17 +94,17 @@ class Cdr(
     dialermode_label: Value = None
 
 
-class FastRows(msgspec.Struct, rename="camel"):
+class FastRows(msgspec.Struct, Generic[R], rename="camel"):
     """A page whose rows are all as documented."""
 
-    rows: list[Cdr]
+    rows: list[R]
     total_count: Value = None
 
 
-class FastList(msgspec.Struct):
+class FastList(msgspec.Struct, Generic[R]):
     """The envelope of such a page."""
 
-    response: FastRows
+    response: FastRows[R]
 
 
 class Rows(msgspec.Struct, rename="camel"):

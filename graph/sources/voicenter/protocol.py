@@ -35,7 +35,7 @@ from graph.sources.contract import (
     Site,
     post_json,
 )
-from graph.sources.convert import Decoded, decode
+from graph.sources.decoding import Decoded, decode
 from graph.sources.voicenter.mapping import (
     LOGS,
     NEVER,
@@ -176,12 +176,12 @@ _ASKED = msgspec.json.Decoder(Asked)
 _ASTRAY = timedelta(hours=1)
 
 
-def read(site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read(site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """A window's rows; `split` where it holds more than the answer does.
 
     No total is handed on: nothing is left to be read that it could be compared with.
     """
-    answer, rows = _decoded(reply, raw)
+    answer, rows = _decoded(reply, raw=ask.raw)
     if answer.error_number in (_TOO_MANY, _BAD_RANGE):
         return Page([], split=True)
     _in_window(site, request, rows.rows)
@@ -191,7 +191,7 @@ def read(site: Site, reply: Reply, request: Request, raw: bool) -> Page:
     return Page(rows.rows, split=split, skipped=rows.skipped, raws=rows.raws)
 
 
-def _decoded(reply: Reply, raw: bool) -> tuple[FastList | List, Decoded]:
+def _decoded(reply: Reply, *, raw: bool) -> tuple[FastList | List, Decoded]:
     """All rows at once; one by one where one is spelled in another way, or wanted as sent"""
     if not raw:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):

@@ -14,7 +14,8 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.privacy import Secret
 from graph.sources.contract import Auth, Kind, Reply, Request, Site, Token
-from graph.sources.convert import decode, integer
+from graph.sources.convert import integer
+from graph.sources.decoding import decode
 from graph.sources.voipnow.wire import SignIn
 
 TOKEN_PATH = "/oauth/token.php"  # noqa: S105

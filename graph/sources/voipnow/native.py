@@ -14,7 +14,8 @@ import msgspec
 
 from graph.errors import SourceMalformed
 from graph.sources.contract import Reply, Request, Site
-from graph.sources.convert import decode, integer
+from graph.sources.convert import integer
+from graph.sources.decoding import decode
 from graph.sources.voipnow.protocol import Options, stamp
 from graph.types.call import CallDirection
 from graph.types.stats import NativeBounds, NativeCounts

@@ -32,7 +32,8 @@ from graph.sources.contract import (
     Shape,
     Site,
 )
-from graph.sources.convert import decode, integer, local
+from graph.sources.convert import integer, local
+from graph.sources.decoding import decode
 from graph.sources.voipnow.mapping import DISPOSITIONS, FLOWS, LOGS, NEVER, RECORDS, UNTOLD, legs
 from graph.sources.voipnow.wire import FastList, Faults, Leg, List, Named, PhoneCall, Views
 from graph.types.call import CallDirection, CallDisposition
@@ -254,7 +255,7 @@ _VIEWS = msgspec.json.Decoder(Views)
 _FAULTS = msgspec.json.Decoder(Faults)
 
 
-def read_records(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read_records(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """A page of calls. `split` only matters to who reads a whole piece by positions.
 
     A call that is not as documented keeps its place as one without a start, which is skipped and
@@ -263,9 +264,9 @@ def read_records(_site: Site, reply: Reply, request: Request, raw: bool) -> Page
     asked = dict(request.params)
     offset, count = int(asked["startIndex"]), int(asked["count"])
     if reply.status == 204:
-        return Page([], offset, raws=[] if raw else None)
-    page = None if raw else _read_fast(reply.body)
-    page = page or _read_slow(reply.body, offset, raw=raw)
+        return Page([], offset, raws=[] if ask.raw else None)
+    page = None if ask.raw else _read_fast(reply.body)
+    page = page or _read_slow(reply.body, offset, raw=ask.raw)
     page.offset = page.offset if page.offset >= 0 else offset
     page.asked = count
     if page.total is None:
@@ -328,12 +329,12 @@ def _page(found: List | FastList, rows: list[PhoneCall]) -> Page:
     return Page(rows, -1 if offset is None else offset, total=total)
 
 
-def read_logs(site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read_logs(site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """The legs of all calls of a piece; as sent, a leg is its view.
 
     The vendor's total counts calls, so it is not handed on.
     """
-    page = read_records(site, reply, request, raw)
+    page = read_records(site, reply, request, ask)
     rows: list[Leg] = []
     raws: list[msgspec.Raw] = []
     for place, call in enumerate(page.rows):
@@ -419,7 +420,6 @@ RECORDS_LIST = Resource(
     plan=plan_records,
     read=read_records,
     always=("id", "published"),
-    legs_wire=_PROPERTIES,
     exactness=exactness_records,
     pushes=_PUSHES_RECORDS,
     legs_of=legs,

@@ -18,7 +18,7 @@ import msgspec
 from graph.errors import SourceMalformed
 from graph.privacy import Secret
 from graph.sources.contract import Auth, Kind, Reply, Request, Site, Token, post_json
-from graph.sources.convert import decode
+from graph.sources.decoding import decode
 from graph.sources.yeastar.wire import Information, SignIn, System
 
 API = "/openapi/v1.0"

@@ -39,7 +39,7 @@ from graph.sources.contract import (
     Shape,
     Site,
 )
-from graph.sources.convert import Decoded, decode, decode_rows
+from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
 from graph.sources.yeastar.auth import AGENT, API, Look
 from graph.sources.yeastar.mapping import (
     HORIZON_SECONDS,
@@ -223,31 +223,30 @@ def exactness(_site: Site, condition: Condition) -> Exactness:
 
 # ---------------------------------------------------------------- reading
 
-_FAST = msgspec.json.Decoder(FastList)
 _SLOW = msgspec.json.Decoder(List)
-_ROW = msgspec.json.Decoder(Row)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _NOT_FOUND = 60001
 
 
-def _rows(body: bytes, *, raw: bool) -> tuple[int, int | None, Decoded]:
+def _rows(body: bytes, ask: Ask) -> tuple[int, int | None, Decoded]:
     """Code, total and rows: all at once, or one by one where one does not fit or raws are wanted"""
-    if not raw:
+    if not ask.raw:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            fast = _FAST.decode(body)
+            fast = list_decoder(FastList, Row, ask.wire).decode(body)
             return fast.errcode, fast.total_number, Decoded(fast.data or [], None, 0)
     slow = decode(_SLOW, body, "the list")
-    return slow.errcode, slow.total_number, decode_rows(_ROW, slow.data or [], keep=raw)
+    rows = decode_rows(row_decoder(Row, ask.wire), slow.data or [], keep=ask.raw)
+    return slow.errcode, slow.total_number, rows
 
 
-def read(_site: Site, reply: Reply, request: Request, raw: bool) -> Page:
+def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """A page stands where its request says. Without page and size all rows come in one answer."""
     params = dict(request.params)
     size = int(params.get("page_size", "0"))
     offset = (int(params.get("page", "1")) - 1) * size
-    code, total, rows = _rows(reply.body, raw=raw)
+    code, total, rows = _rows(reply.body, ask)
     if code == _NOT_FOUND:
-        return Page([], offset, total=0, raws=[] if raw else None)
+        return Page([], offset, total=0, raws=[] if ask.raw else None)
     seen = offset + len(rows.rows) + rows.skipped
     more = seen < total if total is not None else bool(size) and seen - offset >= size
     # An answer that should hold everything and does not: ask for less at a time.

@@ -12,7 +12,11 @@ on older ones, `new_id`, `call_id`, `did`, `pin_code` and the split names on new
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import msgspec
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Row(msgspec.Struct, gc=False):
@@ -57,12 +61,12 @@ class List(msgspec.Struct):
     data: list[msgspec.Raw] | None = None
 
 
-class FastList(msgspec.Struct):
+class FastList(msgspec.Struct, Generic[R]):
     """A page whose rows are all as documented."""
 
     errcode: int
     total_number: int | None = None
-    data: list[Row] | None = None
+    data: list[R] | None = None
 
 
 class Envelope(msgspec.Struct):

@@ -119,7 +119,7 @@ def reply(body: Any, status: int = 200, **headers: str) -> Reply:
 
 def page(body: Any, skip: int = 0, top: int = 100, *, raw: bool = False) -> Any:
     request = Request("GET", "/api/cdrs", (("skip", str(skip)), ("top", str(top))))
-    return protocol.read(site(), reply(body), request, raw)
+    return protocol.read(site(), reply(body), request, ask(raw=raw))
 
 
 @pytest.mark.parametrize(

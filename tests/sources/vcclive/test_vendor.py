@@ -249,6 +249,12 @@ def test_a_start_at_the_end_of_time_is_refused() -> None:
 
 # ---------------------------------------------------------------- reading
 
+
+def rows_of_day(*, raw: bool = False) -> Ask:
+    return asked("2014-01-07T00:00:00+00:00", raw=raw)
+
+
+ROWS = rows_of_day()
 DAY = Request("GET", "/v2/cdrs/2014/01/07", (("start", "0"), ("num", "2")))
 
 
@@ -262,16 +268,16 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("total", [3, "3"])
 def test_a_page_tells_where_it_stands_and_what_follows(total: Any) -> None:
-    page = read(site(), answer({"rows": rows(2), "totalCount": total}), DAY, False)
+    page = read(site(), answer({"rows": rows(2), "totalCount": total}), DAY, ROWS)
     assert [row.uuid for row in page.rows] == ["u0", "u1"]
     assert (page.offset, page.more, page.total, page.skipped) == (0, True, 3, 0)
     assert page.raws is None
-    page = read(site(), answer({"rows": rows(1), "totalCount": total}), second_page(), False)
+    page = read(site(), answer({"rows": rows(1), "totalCount": total}), second_page(), ROWS)
     assert (page.offset, page.more, page.total) == (2, False, 3)
 
 
 def test_a_smaller_cap_than_ours_is_noticed_by_the_total() -> None:
-    page = read(site(), answer({"rows": rows(1), "totalCount": 9}), DAY, False)
+    page = read(site(), answer({"rows": rows(1), "totalCount": 9}), DAY, ROWS)
     assert page.more
 
 
@@ -280,13 +286,13 @@ def test_a_smaller_cap_than_ours_is_noticed_by_the_total() -> None:
 def test_without_a_total_a_full_page_says_that_more_follows(
     count: int, more: bool, total: dict[str, Any]
 ) -> None:
-    page = read(site(), answer({"rows": rows(count), **total}), DAY, False)
+    page = read(site(), answer({"rows": rows(count), **total}), DAY, ROWS)
     assert (page.more, page.total) == (more, None)
 
 
 def test_a_day_without_calls_may_be_a_bare_array() -> None:
     for body in (answer([]), answer({"rows": [], "totalCount": 0})):
-        page = read(site(), body, DAY, False)
+        page = read(site(), body, DAY, ROWS)
         assert (page.rows, page.more) == ([], False)
 
 
@@ -296,13 +302,13 @@ def test_a_day_without_calls_may_be_a_bare_array() -> None:
 def test_one_bad_row_is_skipped_and_counted(bad: Any) -> None:
     body = answer({"rows": [SAMPLE, bad], "totalCount": 5})
     for raw in (False, True):
-        page = read(site(), body, DAY, raw)
+        page = read(site(), body, DAY, rows_of_day(raw=raw))
         assert [row.uuid for row in page.rows] == [UUID]
         assert (page.skipped, page.more) == (1, True)
 
 
 def test_raw_rows_are_the_rows_as_sent() -> None:
-    page = read(site(), answer({"rows": [SAMPLE, 7], "totalCount": 2}), DAY, True)
+    page = read(site(), answer({"rows": [SAMPLE, 7], "totalCount": 2}), DAY, rows_of_day(raw=True))
     assert page.raws is not None
     assert [json.loads(bytes(raw)) for raw in page.raws] == [SAMPLE]
 
@@ -322,14 +328,14 @@ def test_a_list_that_is_not_as_documented_is_malformed(body: bytes) -> None:
     assert judge(reply(body), DAY) is None
     for raw in (False, True):
         with pytest.raises(SourceMalformed):
-            read(site(), reply(body), DAY, raw)
+            read(site(), reply(body), DAY, rows_of_day(raw=raw))
 
 
 def test_a_row_that_is_no_utf_8_costs_only_itself() -> None:
     sent = answer({"rows": [{**SAMPLE, "uuid": "?"}, SAMPLE], "totalCount": 2}).body
     broken = reply(sent.replace(b'"?"', b'"\xff"'))
     assert judge(broken, DAY) is None
-    page = read(site(), broken, DAY, False)
+    page = read(site(), broken, DAY, ROWS)
     assert ([row.uuid for row in page.rows], page.skipped) == ([UUID], 1)
 
 

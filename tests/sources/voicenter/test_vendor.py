@@ -107,7 +107,7 @@ def row(**values: Any) -> dict[str, Any]:
 
 def page(sent: Reply, *, raw: bool = False, asked: Ask | None = None, **options: Any) -> Page:
     here = site(**options)
-    return LOGS.read(here, sent, LOGS.plan(here, asked or ask(raw=raw), 0), raw)
+    return LOGS.read(here, sent, LOGS.plan(here, asked or ask(raw=raw), 0), ask(raw=raw))
 
 
 def records(here: Site, rows: Sequence[Any], raws: Sequence[Any] | None = None) -> list[Any]:
@@ -118,7 +118,7 @@ def records(here: Site, rows: Sequence[Any], raws: Sequence[Any] | None = None) 
 def record(*, region: str | None = "IL", options: Any = None, **values: Any) -> Any:
     """The record of one row"""
     here = site(region, **(options or {}))
-    read = LOGS.read(here, answer(row(**values)), LOGS.plan(here, ask(), 0), False)
+    read = LOGS.read(here, answer(row(**values)), LOGS.plan(here, ask(), 0), ask())
     (made,) = records(here, read.rows)
     return made
 
@@ -276,7 +276,7 @@ def test_an_open_window_is_asked_by_the_week_and_from_its_beginning_at_once() ->
 def test_every_field_of_the_current_sample_is_told() -> None:
     here = site()
     day = ask(AT, AT + timedelta(hours=2))
-    read = LOGS.read(here, sample("answer_current.json"), LOGS.plan(here, day, 0), False)
+    read = LOGS.read(here, sample("answer_current.json"), LOGS.plan(here, day, 0), day)
     assert (read.split, read.skipped, read.more) == (False, 0, False)
     queue, to_agent, to_customer, transfer = records(here, read.rows)
     keys = [LOGS.row_key(here, wire) for wire in read.rows]
@@ -344,7 +344,7 @@ def test_every_field_of_the_current_sample_is_told() -> None:
 
 def test_every_field_of_the_sample_of_version_0_1_is_told() -> None:
     here = site(api="0.1")
-    read = LOGS.read(here, sample("answer_0.1.json"), LOGS.plan(here, ask(), 0), False)
+    read = LOGS.read(here, sample("answer_0.1.json"), LOGS.plan(here, ask(), 0), ask())
     assert (read.split, read.skipped) == (False, 0)
     (call,) = records(here, read.rows)
     assert LOGS.row_key(here, read.rows[0]) == "20240610120455aaaaaaaaaaaaaaaaaa:01:120458"
@@ -480,7 +480,7 @@ def test_israels_clock_knows_summer_winter_and_takes_the_first_of_a_repeated_hou
     old = site(api="0.1")
     dates = ["2025-01-10T12:00:00", "2025-07-10T12:00:00", "2025-10-26T01:30:00"]
     year = ask(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC))
-    read = LOGS.read(old, answer(*(row(Date=d) for d in dates)), LOGS.plan(old, year, 0), False)
+    read = LOGS.read(old, answer(*(row(Date=d) for d in dates)), LOGS.plan(old, year, 0), year)
     assert [r.started_at.strftime("%d %H:%M") for r in records(old, read.rows)] == [
         "10 10:00",
         "10 09:00",

@@ -87,6 +87,10 @@ def asked(resource: Resource = RECORDS_LIST, where: Site | None = None, offset: 
     return resource.plan(where, ask, offset)
 
 
+def wanted(*, raw: bool = False) -> Ask:
+    return Ask(since=None, until=None, newest_first=True, now=NOW, raw=raw)
+
+
 def params(request: Request) -> dict[str, str]:
     assert len(dict(request.params)) == len(request.params)
     return dict(request.params)
@@ -115,7 +119,7 @@ def converted(
 ) -> list[Any]:
     """Entries through read and mapping, with every field there is"""
     where = where or site()
-    page = resource.read(where, listed(*entries), asked(resource, where), False)
+    page = resource.read(where, listed(*entries), asked(resource, where), wanted())
     target: type = CallRecord if resource is RECORDS_LIST else CallLog
     made: list[Any] = compiled(target, resource, paths(resource), where, VoipnowDetails)(
         page.rows, None
@@ -493,7 +497,7 @@ def test_a_code_that_is_no_word_is_not_repeated(code: Any) -> None:
 def test_the_documented_reply_is_read_as_it_stands() -> None:
     body = (SAMPLES / "list.json").read_bytes()
     for raw in (False, True):
-        page = RECORDS_LIST.read(site(), Reply(200, {}, body), asked(offset=200), raw)
+        page = RECORDS_LIST.read(site(), Reply(200, {}, body), asked(offset=200), wanted(raw=raw))
         assert [row.id for row in page.rows] == [entry["id"] for entry in ENTRIES]
         assert (page.offset, page.total, page.more, page.split) == (200, 34_922, True, True)
         assert (page.raws is not None) is raw
@@ -502,14 +506,14 @@ def test_the_documented_reply_is_read_as_it_stands() -> None:
 def test_entries_by_id_and_numbers_as_text_are_read_alike() -> None:
     body = (SAMPLES / "list_by_id.json").read_bytes()
     for raw in (False, True):
-        page = RECORDS_LIST.read(site(), Reply(200, {}, body), asked(), raw)
+        page = RECORDS_LIST.read(site(), Reply(200, {}, body), asked(), wanted(raw=raw))
         assert [(row.id, row.published) for row in page.rows] == list(PUBLISHED.items())
         assert (page.offset, page.total, page.more, page.split) == (0, 2, False, False)
 
 
 def test_no_content_is_an_empty_page() -> None:
     for resource in (RECORDS_LIST, LOGS_LIST):
-        page = resource.read(site(), Reply(204, {}, b""), asked(offset=40), False)
+        page = resource.read(site(), Reply(204, {}, b""), asked(offset=40), wanted())
         assert (page.rows, page.more, page.split) == ([], False, False)
 
 
@@ -520,7 +524,7 @@ def test_a_body_that_is_no_list_is_malformed(body: bytes) -> None:
     for resource in (RECORDS_LIST, LOGS_LIST):
         for raw in (False, True):
             with pytest.raises(SourceMalformed):
-                resource.read(site(), Reply(200, {}, body), asked(), raw)
+                resource.read(site(), Reply(200, {}, body), asked(), wanted(raw=raw))
 
 
 @pytest.mark.parametrize(
@@ -535,7 +539,7 @@ def test_a_body_that_is_no_list_is_malformed(body: bytes) -> None:
 )
 def test_one_bad_row_keeps_its_place_and_costs_no_other(bad: Any) -> None:
     for raw in (False, True):
-        page = RECORDS_LIST.read(site(), listed(DATED[1], bad, DATED[1]), asked(), raw)
+        page = RECORDS_LIST.read(site(), listed(DATED[1], bad, DATED[1]), asked(), wanted(raw=raw))
         convert = compiled(CallRecord, RECORDS_LIST, frozenset({"started_at"}), site())
         made = convert(page.rows, None)
         starts = [record.started_at is not None for record in made if record is not None]
@@ -546,7 +550,9 @@ def test_one_bad_row_keeps_its_place_and_costs_no_other(bad: Any) -> None:
 
 def test_a_row_that_cannot_be_read_is_one_row_of_the_logs_too() -> None:
     for raw in (False, True):
-        page = LOGS_LIST.read(site(), listed(*DATED, {"id": "x", "nonce": 1}), asked(), raw)
+        page = LOGS_LIST.read(
+            site(), listed(*DATED, {"id": "x", "nonce": 1}), asked(), wanted(raw=raw)
+        )
         keys = [LOGS_LIST.row_key(site(), row) for row in page.rows]
         assert keys == [
             "53bec7de3c242d5f87e5.00",
@@ -558,9 +564,9 @@ def test_a_row_that_cannot_be_read_is_one_row_of_the_logs_too() -> None:
 
 
 def test_legs_tell_no_total_and_ask_for_halves_where_calls_are_left_over() -> None:
-    page = LOGS_LIST.read(site(), listed(*DATED, totalResults=5000), asked(LOGS_LIST), False)
+    page = LOGS_LIST.read(site(), listed(*DATED, totalResults=5000), asked(LOGS_LIST), wanted())
     assert (page.total, page.more, page.split) == (None, False, True)
-    whole = LOGS_LIST.read(site(), listed(*DATED), asked(LOGS_LIST), False)
+    whole = LOGS_LIST.read(site(), listed(*DATED), asked(LOGS_LIST), wanted())
     assert (len(whole.rows), whole.total, whole.split) == (3, None, False)
 
 

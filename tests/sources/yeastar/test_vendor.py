@@ -410,42 +410,42 @@ def answer(rows: list[Any], total: int | None = 2579) -> Reply:
 
 
 def test_a_page_tells_where_it_stands_and_whether_more_follows() -> None:
-    page = protocol.read(site(), answer(SAMPLE), LIST_REQUEST, raw=False)
+    page = protocol.read(site(), answer(SAMPLE), LIST_REQUEST, ask())
     assert [row.id for row in page.rows] == [2714, 2713, 2712, 2711]
     assert (page.offset, page.more, page.total, page.split) == (8, True, 2579, False)
-    last = protocol.read(site(), answer(SAMPLE, 12), LIST_REQUEST, raw=False)
+    last = protocol.read(site(), answer(SAMPLE, 12), LIST_REQUEST, ask())
     assert (last.more, last.total) == (False, 12)
-    untold = protocol.read(site(), answer(SAMPLE, None), LIST_REQUEST, raw=False)
+    untold = protocol.read(site(), answer(SAMPLE, None), LIST_REQUEST, ask())
     assert (untold.more, untold.total) == (True, None)
-    short = protocol.read(site(), answer(SAMPLE[:3], None), LIST_REQUEST, raw=False)
+    short = protocol.read(site(), answer(SAMPLE[:3], None), LIST_REQUEST, ask())
     assert not short.more
 
 
 def test_an_answer_without_pages_is_whole_or_must_be_split() -> None:
-    whole = protocol.read(site(), answer(SAMPLE, 4), WHOLE_REQUEST, raw=False)
+    whole = protocol.read(site(), answer(SAMPLE, 4), WHOLE_REQUEST, ask())
     assert (whole.offset, whole.more, whole.split) == (0, False, False)
-    part = protocol.read(site(), answer(SAMPLE, 5), WHOLE_REQUEST, raw=False)
+    part = protocol.read(site(), answer(SAMPLE, 5), WHOLE_REQUEST, ask())
     assert (part.more, part.split) == (False, True)
 
 
 def test_data_not_found_is_an_empty_list() -> None:
     missing = reply({"errcode": 60001, "errmsg": "DATA NOT FOUND"})
     assert judge(missing, LIST_REQUEST) is None
-    page = protocol.read(site(), missing, LIST_REQUEST, raw=True)
+    page = protocol.read(site(), missing, LIST_REQUEST, ask(raw=True))
     assert (page.rows, page.raws, page.more, page.total) == ([], [], False, 0)
-    nothing = protocol.read(site(), answer([], 0), LIST_REQUEST, raw=False)
+    nothing = protocol.read(site(), answer([], 0), LIST_REQUEST, ask())
     assert (nothing.rows, nothing.more) == ([], False)
 
 
 def test_a_row_that_is_not_as_documented_is_skipped_and_counted() -> None:
     rows = [SAMPLE[0], {**SAMPLE[1], "disposition": {"no": "word"}}, "no row", SAMPLE[3]]
-    page = protocol.read(site(), answer(rows), LIST_REQUEST, raw=False)
+    page = protocol.read(site(), answer(rows), LIST_REQUEST, ask())
     assert [row.id for row in page.rows] == [2714, 2711]
     assert (page.skipped, page.offset, page.more) == (2, 8, True)
 
 
 def test_rows_are_kept_as_sent_if_they_are_wanted() -> None:
-    page = protocol.read(site(), answer(SAMPLE), LIST_REQUEST, raw=True)
+    page = protocol.read(site(), answer(SAMPLE), LIST_REQUEST, ask(raw=True))
     assert page.raws is not None
     assert [json.loads(bytes(raw)) for raw in page.raws] == SAMPLE
 
@@ -456,7 +456,7 @@ def test_rows_are_kept_as_sent_if_they_are_wanted() -> None:
 def test_what_is_no_answer_of_a_pbx_is_malformed(body: bytes) -> None:
     assert judge(reply(body), LIST_REQUEST) is None
     with pytest.raises(SourceMalformed):
-        protocol.read(site(), reply(body), LIST_REQUEST, raw=False)
+        protocol.read(site(), reply(body), LIST_REQUEST, ask())
 
 
 # Verdicts

@@ -5,7 +5,7 @@ import msgspec
 from graph.privacy import Secret
 from graph.sources.acme.mapping import Call
 from graph.sources.contract import Page, Request, Shape
-from graph.sources.convert import decode
+from graph.sources.decoding import decode
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ def plan(_site, ask, offset):
     return Request("GET", "/calls", tuple(params.items()))
 
 
-def read(_site, reply, request, _raw):
+def read(_site, reply, request, _ask):
     body = decode(_CALLS, reply.body, "the list")
     return Page(body.calls, int(dict(request.params)["skip"]), body.left > 0)
 
