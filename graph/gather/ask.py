@@ -222,7 +222,6 @@ async def all_sources(plan: Plan, trace: Trace) -> tuple[list[Run], list[Row]]:
                 task = asyncio.create_task(first.pull(run))
                 task.add_done_callback(lambda _: ended.set())
                 under_way[task] = run
-                await asyncio.sleep(0)  # its request is sent before the next one is prepared
             if not under_way:
                 if _fill(runs, first):
                     return runs, first.entries
