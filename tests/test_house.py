@@ -132,7 +132,7 @@ def test_a_vendor_never_awaits_and_its_twin_never_sees_its_mapping(vendor: str) 
                 assert not module.startswith(f"graph.sources.{vendor}.simulator"), name
                 assert inside or module.startswith((
                     "graph.sources.contract", "graph.sources.writes", "graph.sources.convert",
-                    "graph.sources.columns",
+                    "graph.sources.columns", "graph.sources.decoding",
                     "graph.types", "graph.errors", "graph.privacy",
                 )), f"{name} imports {module}"  # fmt: skip
 
