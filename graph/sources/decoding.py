@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -24,25 +25,45 @@ class Decoded(msgspec.Struct):
     skipped: int
 
 
-@lru_cache(maxsize=_MOST)
-def row_decoder(
-    row: type[msgspec.Struct], wire: frozenset[str] | None
-) -> msgspec.json.Decoder[Any]:
-    """Decodes one row: what has these keys on the wire, None: all. Its other attributes are not
-    there, and are not made, which would be most of the work.
+def decode_list(
+    body: bytes,
+    what: str,
+    envelope: Any,
+    row: type[msgspec.Struct],
+    rows_of: Callable[[Any], list[Any] | None],
+    *,
+    wire: frozenset[str] | None,
+    raw: bool,
+) -> tuple[Any, Decoded]:
+    """A list's envelope, which is generic in its rows, and these: all at once, or one by one where
+    one is not as documented or all are wanted as sent. SourceMalformed names `what`.
+
+    Rows have the attributes that have these keys on the wire, None: all. The others are not there,
+    and are not made, which would be most of the work.
     """
-    return msgspec.json.Decoder(_narrowed(row, wire))
+    if not raw:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            sent = _list_decoder(envelope, row, wire).decode(body)
+            return sent, Decoded(rows_of(sent) or [], None, 0)
+    sent = decode(_list_decoder(envelope, msgspec.Raw, None), body, what)
+    return sent, _decode_rows(_row_decoder(row, wire), rows_of(sent) or [], keep=raw)
 
 
 @lru_cache(maxsize=_MOST)
-def list_decoder(
-    envelope: Any, row: type[msgspec.Struct], wire: frozenset[str] | None
+def _list_decoder(
+    envelope: Any, row: type[Any], wire: frozenset[str] | None
 ) -> msgspec.json.Decoder[Any]:
-    """Decodes a whole list, whose envelope is generic in its rows, with such rows"""
     return msgspec.json.Decoder(envelope[_narrowed(row, wire)])
 
 
-def _narrowed(row: type[msgspec.Struct], wire: frozenset[str] | None) -> type[msgspec.Struct]:
+@lru_cache(maxsize=_MOST)
+def _row_decoder(
+    row: type[msgspec.Struct], wire: frozenset[str] | None
+) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_narrowed(row, wire))
+
+
+def _narrowed(row: type[Any], wire: frozenset[str] | None) -> type[Any]:
     if wire is None:
         return row
     fields = [
@@ -64,7 +85,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
         raise SourceMalformed(f"{what} is {kind} ({len(body)} bytes)") from None
 
 
-def decode_rows(
+def _decode_rows(
     row: msgspec.json.Decoder[Any], raws: Sequence[msgspec.Raw], *, keep: bool
 ) -> Decoded:
     """Rows decoded one by one, so that one bad row is skipped and counted, not all of them."""

@@ -8,8 +8,8 @@ say which ones are used.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -34,9 +34,9 @@ from graph.sources.contract import (
     Site,
 )
 from graph.sources.convert import pushable, text
-from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
+from graph.sources.decoding import Decoded, decode, decode_list
 from graph.sources.portsip.mapping import DIRECTIONS, LOGS, NEVER, RECORDS, WORDS, late_values
-from graph.sources.portsip.wire import FastList, Faults, Leg, Legs, List, RawLegs
+from graph.sources.portsip.wire import Faults, Leg, Legs, List, RawLegs
 
 LARGEST_PAGE = 100
 _NUMBERS = {
@@ -150,7 +150,6 @@ def _plan(path: str) -> Any:
 
 # ---------------------------------------------------------------- reading
 
-_SLOW = msgspec.json.Decoder(List)
 _ROW = msgspec.json.Decoder(Leg)
 _LEGS = msgspec.json.Decoder(Legs)
 _RAW_LEGS = msgspec.json.Decoder(RawLegs)
@@ -159,26 +158,21 @@ _FAULTS = msgspec.json.Decoder(Faults)
 
 def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     offset = int(dict(request.params).get("skip", "0"))
-    rows, count = _rows(reply.body, ask.wire, raw=ask.raw)
+    sent, rows = _decoded(reply.body, ask.wire, raw=ask.raw)
+    count = sent.count
     seen = offset + len(rows.rows) + rows.skipped
     full = int(dict(request.params).get("top", LARGEST_PAGE))
     more = bool(rows.rows) and (seen < count if count is not None else len(rows.rows) >= full)
     return Page(rows.rows, offset, more, count, skipped=rows.skipped, raws=rows.raws, asked=full)
 
 
-def _rows(body: bytes, wire: frozenset[str] | None, *, raw: bool) -> tuple[Decoded, int | None]:
-    """all rows at once; one by one where one is not as documented, or all are wanted as sent"""
-    if not raw:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            fast = list_decoder(FastList, Leg, wire).decode(body)
-            return Decoded(fast.items, None, 0), fast.count
-    slow = decode(_SLOW, body, "the list")
-    return decode_rows(row_decoder(Leg, wire), slow.items, keep=raw), slow.count
+def _decoded(body: bytes, wire: frozenset[str] | None, *, raw: bool) -> tuple[Any, Decoded]:
+    return decode_list(body, "the list", List, Leg, attrgetter("items"), wire=wire, raw=raw)
 
 
 def read_row(_site: Site, reply: Reply, _request: Request, raw: bool) -> Found:
     """One call out of the list that was filtered by its id"""
-    rows, _ = _rows(reply.body, None, raw=raw)
+    _, rows = _decoded(reply.body, None, raw=raw)
     return Found(rows.rows, rows.raws)
 
 

@@ -7,6 +7,7 @@ Source: REST API "Call Detail Records" (PBX 22.x), read August 2026.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ from graph.sources.contract import (
     post_json,
 )
 from graph.sources.convert import text
-from graph.sources.decoding import decode, decode_rows
+from graph.sources.decoding import decode, decode_list
 from graph.sources.portsip.report_mapping import (
     COMPLETED,
     DEFINITIONS,
@@ -58,7 +59,6 @@ _COMPLETED = "/api/completed_call_reports"
 _LARGEST_PAGE = 100
 _GONE = frozenset({400, 404})
 _REFUSALS = frozenset({400, 404, 409, 422})
-_LIST = msgspec.json.Decoder(List)
 _CREATED = msgspec.json.Decoder(Created)
 _FAULTS = msgspec.json.Decoder(DetailedFaults)
 
@@ -77,12 +77,17 @@ def _plan(path: str) -> Any:
 
 
 def _read(row: type[msgspec.Struct]) -> Any:
-    decoder = msgspec.json.Decoder(row)
-
     def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
         offset = int(dict(request.params)["skip"])
-        sent = decode(_LIST, reply.body, "the list of reports")
-        rows = decode_rows(decoder, sent.items, keep=ask.raw)
+        sent, rows = decode_list(
+            reply.body,
+            "the list of reports",
+            List,
+            row,
+            attrgetter("items"),
+            wire=None,
+            raw=ask.raw,
+        )
         seen = offset + len(sent.items)
         full = len(sent.items) >= _LARGEST_PAGE
         more = bool(sent.items) and (seen < sent.count if sent.count is not None else full)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 class Leg(msgspec.Struct, gc=False):
@@ -47,15 +47,8 @@ class Leg(msgspec.Struct, gc=False):
     user_data: str | None = None
 
 
-class List(msgspec.Struct):
+class List(msgspec.Struct, Generic[R]):
     """A page: `count` is the total of the collection, not of the page."""
-
-    items: list[msgspec.Raw]
-    count: int | None = None
-
-
-class FastList(msgspec.Struct, Generic[R]):
-    """A page whose rows are all as documented."""
 
     items: list[R]
     count: int | None = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -37,9 +37,9 @@ from graph.sources.contract import (
     Site,
 )
 from graph.sources.convert import text
-from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
+from graph.sources.decoding import decode, decode_list
 from graph.sources.vcclive.mapping import LOGS, NEVER, RECORDS, UNTOLD, key_of
-from graph.sources.vcclive.wire import Cdr, Errors, FastList, List, One
+from graph.sources.vcclive.wire import Cdr, Errors, List, One
 
 LARGEST_PAGE = 500
 RETRY_SECONDS = 300
@@ -121,7 +121,6 @@ def locate(site: Site, key: RowKey) -> list[Request]:
 
 # ---------------------------------------------------------------- reading
 
-_SLOW = msgspec.json.Decoder(List)
 _ONE = msgspec.json.Decoder(One)
 _SEVERAL = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW = msgspec.json.Decoder(Cdr)
@@ -134,7 +133,10 @@ def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     """A page of a day"""
     params = dict(request.params)
     offset = int(params["start"])
-    rows, total = _rows(reply.body, ask)
+    sent, rows = decode_list(
+        reply.body, "the list of a day", List, Cdr, _rows, wire=ask.wire, raw=ask.raw
+    )
+    total = None if isinstance(sent.response, list) else _count(sent.response.total_count)
     size = len(rows.rows) + rows.skipped
     # The total decides if it is told: the vendor's own cap may be smaller than what we ask for.
     full = size >= int(params["num"]) if total is None else offset + size < total
@@ -149,18 +151,8 @@ def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     )
 
 
-def _rows(body: bytes, ask: Ask) -> tuple[Decoded, int | None]:
-    """The rows at once; one by one where they are wanted as sent or one is not as documented"""
-    if not ask.raw:
-        try:
-            fast = list_decoder(FastList, Cdr, ask.wire).decode(body).response
-        except _BAD_JSON:
-            pass
-        else:
-            return Decoded(fast.rows, None, 0), _count(fast.total_count)
-    slow = decode(_SLOW, body, "the list of a day").response
-    sent, total = (slow, None) if isinstance(slow, list) else (slow.rows, _count(slow.total_count))
-    return decode_rows(row_decoder(Cdr, ask.wire), sent, keep=ask.raw), total
+def _rows(sent: List[Any]) -> list[Any]:
+    return sent.response if isinstance(sent.response, list) else sent.response.rows
 
 
 def _count(value: object) -> int | None:

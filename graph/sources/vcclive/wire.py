@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 Value = str | int | float | None
 """a number or a text, either of which may come as the other"""
 
@@ -94,30 +94,17 @@ class Cdr(
     dialermode_label: Value = None
 
 
-class FastRows(msgspec.Struct, Generic[R], rename="camel"):
-    """A page whose rows are all as documented."""
+class Rows(msgspec.Struct, Generic[R], rename="camel"):
+    """A page: `total_count` is that of the day, and may be text."""
 
     rows: list[R]
     total_count: Value = None
 
 
-class FastList(msgspec.Struct, Generic[R]):
-    """The envelope of such a page."""
+class List(msgspec.Struct, Generic[R]):
+    """The envelope of a page; a day without calls may be a bare PHP array."""
 
-    response: FastRows[R]
-
-
-class Rows(msgspec.Struct, rename="camel"):
-    """A page: `total_count` is that of the day, and may be text."""
-
-    rows: list[msgspec.Raw]
-    total_count: Value = None
-
-
-class List(msgspec.Struct):
-    """The envelope of any page; a day without calls may be a bare PHP array."""
-
-    response: Rows | list[msgspec.Raw]
+    response: Rows[R] | list[R]
 
 
 class One(msgspec.Struct):

@@ -51,7 +51,6 @@ from graph.sources.voicenter.wire import (
     COLUMNS,
     SPELLINGS,
     Asked,
-    FastList,
     Leg,
     List,
     Verdict,
@@ -167,8 +166,8 @@ def plan(site: Site, ask: Ask, _offset: int) -> Request:
 
 # ---------------------------------------------------------------- reading
 
-_FAST = msgspec.json.Decoder(FastList, strict=False)
-_SLOW = msgspec.json.Decoder(List, strict=False)
+_FAST = msgspec.json.Decoder(List[Leg], strict=False)
+_SLOW = msgspec.json.Decoder(List[msgspec.Raw], strict=False)
 _ROW = msgspec.json.Decoder(Leg)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 _VERDICT = msgspec.json.Decoder(Verdict, strict=False)
@@ -191,7 +190,7 @@ def read(site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     return Page(rows.rows, split=split, skipped=rows.skipped, raws=rows.raws)
 
 
-def _decoded(reply: Reply, *, raw: bool) -> tuple[FastList | List, Decoded]:
+def _decoded(reply: Reply, *, raw: bool) -> tuple[List[Any], Decoded]:
     """All rows at once; one by one where one is spelled in another way, or wanted as sent"""
     if not raw:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):

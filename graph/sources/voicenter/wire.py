@@ -12,10 +12,11 @@ A number may be quoted, and the keys of a row may be in lower case throughout.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+R = TypeVar("R")
 Scalar = str | int | float | None
 """Text or number: which of the two it is cannot be relied on"""
 
@@ -71,20 +72,12 @@ class Verdict(msgspec.Struct, rename="upper"):
     status_code: int | None = None
 
 
-class FastList(msgspec.Struct, rename="upper"):
-    """An answer whose rows are all as documented. `total_hits`: rows found, sent or not."""
+class List(msgspec.Struct, Generic[R], rename="upper"):
+    """An answer with rows. `total_hits`: rows found, sent or not."""
 
     error_number: int
     total_hits: int | None = None
-    cdr_list: list[Leg] | None = None
-
-
-class List(msgspec.Struct, rename="upper"):
-    """The same with its rows as sent."""
-
-    error_number: int
-    total_hits: int | None = None
-    cdr_list: list[msgspec.Raw] | None = None
+    cdr_list: list[R] | None = None
 
 
 class Bounds(msgspec.Struct):

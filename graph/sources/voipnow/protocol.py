@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -35,7 +36,7 @@ from graph.sources.contract import (
 from graph.sources.convert import integer, local
 from graph.sources.decoding import decode
 from graph.sources.voipnow.mapping import DISPOSITIONS, FLOWS, LOGS, NEVER, RECORDS, UNTOLD, legs
-from graph.sources.voipnow.wire import FastList, Faults, Leg, List, Named, PhoneCall, Views
+from graph.sources.voipnow.wire import Faults, Leg, List, Named, PhoneCall, Views
 from graph.types.call import CallDirection, CallDisposition
 
 LARGEST = 4999
@@ -247,8 +248,8 @@ def plan_logs(site: Site, ask: Ask, _offset: int) -> Request:
 
 # ---------------------------------------------------------------- reading
 
-_FAST = msgspec.json.Decoder(FastList)
-_SLOW = msgspec.json.Decoder(List)
+_FAST = msgspec.json.Decoder(List[PhoneCall])
+_SLOW = msgspec.json.Decoder(List[msgspec.Raw])
 _ROW = msgspec.json.Decoder(PhoneCall)
 _NAMED = msgspec.json.Decoder(Named)
 _VIEWS = msgspec.json.Decoder(Views)
@@ -320,7 +321,7 @@ def _read_row(sent: msgspec.Raw, key: str, place: int) -> PhoneCall:
     return PhoneCall(id=key or f"?{place}")
 
 
-def _page(found: List | FastList, rows: list[PhoneCall]) -> Page:
+def _page(found: List[Any], rows: list[PhoneCall]) -> Page:
     """The page with the position, -1 if it is not told, and the total that its envelope tells"""
     try:
         offset, total = integer(found.start_index), integer(found.total_results)

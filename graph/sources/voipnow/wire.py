@@ -10,10 +10,11 @@ A property without a value is left out, and numbers may come as text:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+R = TypeVar("R")
 Number = int | float | str | None
 
 
@@ -71,18 +72,10 @@ class Leg(PhoneCall, gc=False, rename="camel"):
     ordinal: int = 0
 
 
-class List(msgspec.Struct, rename="camel"):
+class List(msgspec.Struct, Generic[R], rename="camel"):
     """A page. `entry` is a list, or an object with the calls by id on deployed servers."""
 
-    entry: list[msgspec.Raw] | dict[str, msgspec.Raw]
-    start_index: Number = None
-    total_results: Number = None
-
-
-class FastList(msgspec.Struct, rename="camel"):
-    """A page whose calls are all as documented."""
-
-    entry: list[PhoneCall] | dict[str, PhoneCall]
+    entry: list[R] | dict[str, R]
     start_index: Number = None
     total_results: Number = None
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -39,7 +39,7 @@ from graph.sources.contract import (
     Shape,
     Site,
 )
-from graph.sources.decoding import Decoded, decode, decode_rows, list_decoder, row_decoder
+from graph.sources.decoding import decode_list
 from graph.sources.yeastar.auth import AGENT, API, Look
 from graph.sources.yeastar.mapping import (
     HORIZON_SECONDS,
@@ -52,7 +52,7 @@ from graph.sources.yeastar.mapping import (
     key_start,
     row_key,
 )
-from graph.sources.yeastar.wire import Envelope, FastList, List, Row
+from graph.sources.yeastar.wire import Envelope, List, Row
 from graph.types.call import CallDisposition
 
 LARGEST_PAGE = 10_000
@@ -223,20 +223,8 @@ def exactness(_site: Site, condition: Condition) -> Exactness:
 
 # ---------------------------------------------------------------- reading
 
-_SLOW = msgspec.json.Decoder(List)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _NOT_FOUND = 60001
-
-
-def _rows(body: bytes, ask: Ask) -> tuple[int, int | None, Decoded]:
-    """Code, total and rows: all at once, or one by one where one does not fit or raws are wanted"""
-    if not ask.raw:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            fast = list_decoder(FastList, Row, ask.wire).decode(body)
-            return fast.errcode, fast.total_number, Decoded(fast.data or [], None, 0)
-    slow = decode(_SLOW, body, "the list")
-    rows = decode_rows(row_decoder(Row, ask.wire), slow.data or [], keep=ask.raw)
-    return slow.errcode, slow.total_number, rows
 
 
 def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
@@ -244,9 +232,12 @@ def read(_site: Site, reply: Reply, request: Request, ask: Ask) -> Page:
     params = dict(request.params)
     size = int(params.get("page_size", "0"))
     offset = (int(params.get("page", "1")) - 1) * size
-    code, total, rows = _rows(reply.body, ask)
-    if code == _NOT_FOUND:
+    sent, rows = decode_list(
+        reply.body, "the list", List, Row, attrgetter("data"), wire=ask.wire, raw=ask.raw
+    )
+    if sent.errcode == _NOT_FOUND:
         return Page([], offset, total=0, raws=[] if ask.raw else None)
+    total: int | None = sent.total_number
     seen = offset + len(rows.rows) + rows.skipped
     more = seen < total if total is not None else bool(size) and seen - offset >= size
     # An answer that should hold everything and does not: ask for less at a time.

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 class Row(msgspec.Struct, gc=False):
@@ -53,16 +53,8 @@ class Row(msgspec.Struct, gc=False):
     enb_call_note: bool | int | str | None = None
 
 
-class List(msgspec.Struct):
+class List(msgspec.Struct, Generic[R]):
     """A page: `total_number` counts all rows of the list, not those of the page."""
-
-    errcode: int
-    total_number: int | None = None
-    data: list[msgspec.Raw] | None = None
-
-
-class FastList(msgspec.Struct, Generic[R]):
-    """A page whose rows are all as documented."""
 
     errcode: int
     total_number: int | None = None

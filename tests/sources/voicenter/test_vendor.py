@@ -107,7 +107,8 @@ def row(**values: Any) -> dict[str, Any]:
 
 def page(sent: Reply, *, raw: bool = False, asked: Ask | None = None, **options: Any) -> Page:
     here = site(**options)
-    return LOGS.read(here, sent, LOGS.plan(here, asked or ask(raw=raw), 0), ask(raw=raw))
+    wanted = asked or ask(raw=raw)
+    return LOGS.read(here, sent, LOGS.plan(here, wanted, 0), wanted)
 
 
 def records(here: Site, rows: Sequence[Any], raws: Sequence[Any] | None = None) -> list[Any]:

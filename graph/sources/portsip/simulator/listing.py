@@ -7,6 +7,7 @@ page itself, however long the list is. What else is asked for is looked up once 
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -30,7 +31,7 @@ from graph.sources.portsip.simulator.query import (
 _KEPT = 32
 
 
-class Row:
+class Row(ABC):
     """One entry of a list: its place in time, and what it says once somebody asks."""
 
     __slots__ = ("_said", "id", "place", "session")
@@ -53,8 +54,9 @@ class Row:
             self._said = self._say()
         return self._said
 
+    @abstractmethod
     def _say(self) -> Says:
-        raise NotImplementedError
+        """What it says, which is made once"""
 
 
 R = TypeVar("R", bound=Row)
